@@ -5,29 +5,51 @@
 //! and is the only one that reads the process environment (in [`Config::load`]).
 
 mod admin;
+mod check;
+mod claims;
+mod context;
 mod delivery;
+mod document;
+mod environment;
 mod fault;
+mod folder;
 mod grants;
 mod handler;
+mod handlers;
 mod kafka;
+mod key;
+mod layer;
+mod librdkafka;
+mod limits;
+mod load;
 mod name;
+mod paths;
 mod pattern;
+mod policy;
 mod properties;
+mod reference;
 mod sandbox;
+mod schema;
 mod secret;
+mod section;
+mod suggest;
 mod telemetry;
+mod together;
 
 use std::path::PathBuf;
 
 pub use admin::Admin;
-pub use delivery::{DeadLetters, Delivery, Guarantee, Ordering, Quarantine, RetryPolicy};
+pub use delivery::{DeadLetters, Delivery, Guarantee};
 pub use fault::{ConfigError, Fault, Found, Origin};
 pub use grants::{Grants, HttpOrigin, Scheme};
-pub use handler::{Group, Handler, Isolation, Limits};
+pub use handler::{Group, Handler, Isolation};
 pub use kafka::{Kafka, OffsetReset};
+pub use limits::Limits;
 pub use name::{BadName, GroupName, HandlerName, TopicName};
 pub use pattern::{BadPattern, Pattern};
+pub use policy::{Ordering, Quarantine, RetryPolicy};
 pub use properties::Properties;
+pub use reference::reference;
 pub use sandbox::Sandbox;
 pub use secret::Secret;
 pub use telemetry::Telemetry;
@@ -53,3 +75,6 @@ pub struct Config {
     /// May be empty.
     pub handlers: Vec<Handler>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ pub struct Fault {
     pub origin: Origin,
     /// What is there.
     pub found: Found,
-    /// What would be right; completes the sentence "expected …".
+    /// What would be right; completes the sentence "expected …". Empty if `found` says it.
     pub expected: String,
     /// What to do about it, or why the rule is there.
     pub hint: Option<String>,
@@ -37,8 +37,10 @@ pub enum Origin {
     Line(usize),
     /// The built-in default.
     Default,
-    /// An environment variable.
+    /// An environment variable, which sets the key.
     Variable(String),
+    /// The environment; the variable itself is at fault.
+    Environment,
 }
 
 /// What was found.
@@ -82,7 +84,9 @@ impl fmt::Display for Fault {
         if self.origin != Origin::Nowhere {
             write!(f, " ({})", self.origin)?;
         }
-        write!(f, ": expected {}", self.expected)?;
+        if !self.expected.is_empty() {
+            write!(f, ": expected {}", self.expected)?;
+        }
         if let Some(hint) = &self.hint {
             write!(f, "\n    {hint}")?;
         }
@@ -97,6 +101,7 @@ impl fmt::Display for Origin {
             Self::Line(line) => write!(f, "line {line}"),
             Self::Default => f.write_str("the default"),
             Self::Variable(name) => f.write_str(name),
+            Self::Environment => f.write_str("environment"),
         }
     }
 }

@@ -1,12 +1,13 @@
-//! One handler, checked, with every value that holds for it: its own, else that of `[handlers]`,
-//! else that of `[delivery]` or `[kafka]`, else the default.
+//! `[[handler]]`: one configured use of a component, with every value that holds for it.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Grants, HandlerName, Ordering, Pattern, Quarantine, RetryPolicy, TopicName};
+use super::check::{self, Count, ListOf, OneOf, Positive, Size, Text};
+use super::key::{keys, layered_keys};
+use super::{Grants, HandlerName, Limits, Ordering, Pattern, Quarantine, RetryPolicy, TopicName, kafka, paths};
 
 /// One configured use of a component.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,23 +67,44 @@ pub enum Isolation {
     Fresh,
 }
 
-/// Bounds of what one event may take; `result` and `hostcall` of what one call may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of one call's answer.
-    pub result: u64,
-    /// Bytes that one call may pass to the host or get from it.
-    pub hostcall: u64,
-    /// Log lines.
-    pub logs: u32,
-    /// Bytes of log lines.
-    pub log_bytes: u64,
-    /// Published records.
-    pub publishes: u32,
-    /// Bytes of published records.
-    pub publish_bytes: u64,
-    /// Elements of all tables of an instance together.
-    pub table_elements: u32,
-    /// Host resources that an instance may hold.
-    pub handles: u32,
+const HOUR: u64 = 60 * 60 * 1000;
+
+keys! {
+    /// What makes a `[[handler]]` this handler.
+    IdentityKeys {
+        name: HandlerName = Text {
+            allowed: HandlerName::EXPECTED,
+            parse: |text| HandlerName::new(text).map_err(|_| String::new()),
+        }, "", "Its name, the metric attribute `handler.name`. Required.";
+        component: PathBuf = paths::FILE, "", "The component's file. Required.";
+    }
+}
+
+layered_keys! {
+    /// How a handler runs, as it is read.
+    RunKeys {
+        events: Vec<Pattern> = ListOf {
+            min: 1,
+            repeats: true,
+            plural: "event types or patterns",
+            allowed: "an event type or a pattern of 1 to 256 bytes",
+            parse: |text| Pattern::new(text).map_err(|_| String::new()),
+        }, "", "Event types that it wants: whole type, case-sensitive, `*` is any run of characters and nothing else is special. Unless set, what the component describes.";
+        topics: Vec<TopicName> = kafka::topics(1), "",
+            "Source topics. Unless set, those of `[kafka]`.";
+        group: Group = OneOf::new(&[("shared", Group::Shared), ("own", Group::Own)]), "\"shared\"",
+            "Whether it shares the consumer group `kafka.consumer_group`, or has `<consumer_group>.<name>` for its own, with its own lag and start.";
+        concurrency: NonZero<u32> = Positive(10_000), "2",
+            "Instances that work at once.";
+        isolation: Isolation = OneOf::new(&[("reuse", Isolation::Reuse), ("fresh", Isolation::Fresh)]), "\"reuse\"",
+            "Whether an instance is used again, or made anew for every try.";
+        timeout: Duration = check::Duration(1, HOUR), "\"5s\"",
+            "Wall clock of one try.";
+        cpu_time: Duration = check::Duration(1, HOUR), "\"1s\"",
+            "Guest CPU of one try, host calls not counted.";
+        memory: u64 = Size(64 << 10, 4 << 30), "\"64MiB\"",
+            "All linear memories of one instance together.";
+        rollback_after: u32 = Count(0, 1_000_000), "5",
+            "After this many first events that all end in errors or faults, a new generation is taken back. 0 is never.";
+    }
 }

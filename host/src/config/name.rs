@@ -113,3 +113,13 @@ name!(
     is_group,
     "1 to 249 characters of A-Z a-z 0-9 . _ -"
 );
+
+impl GroupName {
+    /// The group of a handler that has one of its own: `<group>.<handler>`.
+    ///
+    /// # Errors
+    /// If that is too long.
+    pub fn own(&self, handler: &HandlerName) -> Result<Self, BadName> {
+        Self::new(&format!("{self}.{handler}"))
+    }
+}

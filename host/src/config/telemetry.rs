@@ -1,4 +1,9 @@
-//! `[telemetry]`, checked: what is measured and where it goes.
+//! `[telemetry]`: what is measured and where it goes.
+
+use super::HttpOrigin;
+use super::check::{Flag, Text};
+use super::key::keys;
+use super::section::{Absent, Section};
 
 /// What is measured, and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,4 +15,40 @@ pub struct Telemetry {
     /// `http://` or `https://` address of an OTLP receiver. `None`: what the standard `OTEL_*`
     /// variables say, which are not part of this configuration.
     pub otlp_endpoint: Option<String>,
+}
+
+keys! {
+    /// `[telemetry]`, as it is read.
+    TelemetryKeys {
+        enable_metrics: bool = Flag, "true",
+            "Record metrics, and serve them at `/metrics`.";
+        enable_tracing: bool = Flag, "true",
+            "Make spans, where there is an endpoint to send them to.";
+        otlp_endpoint: Option<String> = Text {
+            allowed: "the http:// or https:// address of an OTLP receiver, or nothing",
+            parse: endpoint,
+        }, "\"\"", "OTLP receiver (HTTP) for metrics and traces. Empty: what the standard `OTEL_*` variables say.";
+    }
+}
+
+/// Reads `[telemetry]`. `None` if something is wrong, which has been noted.
+pub(super) fn read(section: &mut Section<'_>) -> Option<Telemetry> {
+    let keys = TelemetryKeys::read(section, Absent::Default);
+    Some(Telemetry {
+        enable_metrics: *keys.enable_metrics.value()?,
+        enable_tracing: *keys.enable_tracing.value()?,
+        otlp_endpoint: keys.otlp_endpoint.value()?.clone(),
+    })
+}
+
+fn endpoint(text: &str) -> Result<Option<String>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (_, path) = HttpOrigin::split(text)?;
+    if path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#')) {
+        Ok(Some(text.to_owned()))
+    } else {
+        Err("an address ends after its path".to_owned())
+    }
 }

@@ -1,0 +1,44 @@
+//! What is shared while one configuration is read: the faults found so far, and the folder that
+//! paths are relative to.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+
+use super::{Fault, Found, Origin};
+
+/// Shared while one configuration is read.
+pub(super) struct Context {
+    base_dir: PathBuf,
+    faults: RefCell<Vec<Fault>>,
+}
+
+impl Context {
+    pub fn new(base_dir: &Path) -> Self {
+        Self { base_dir: base_dir.to_owned(), faults: RefCell::default() }
+    }
+
+    /// A path as the configuration means it.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        self.base_dir.join(path)
+    }
+
+    /// Notes a fault. The same fault is noted once, whoever finds it again.
+    pub fn add(&self, fault: Fault) {
+        let mut faults = self.faults.borrow_mut();
+        if !faults.contains(&fault) {
+            faults.push(fault);
+        }
+    }
+
+    /// Notes a fault without a hint.
+    pub fn fault(&self, path: &str, origin: &Origin, found: Found, expected: impl Into<String>) {
+        self.add(Fault { path: path.to_owned(), origin: origin.clone(), found, expected: expected.into(), hint: None });
+    }
+
+    /// All faults, in the order of the file.
+    pub fn into_faults(self) -> Vec<Fault> {
+        let mut faults = self.faults.into_inner();
+        faults.sort_by(|a, b| a.origin.cmp(&b.origin));
+        faults
+    }
+}

@@ -1,0 +1,173 @@
+//! From a file, or from text, to a [`Config`]: reads every section, then compares them, and gives
+//! either a configuration or all that is wrong.
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::context::Context;
+use super::document::{self, Raw, Table};
+use super::layer::Layer;
+use super::section::{Absent, Section};
+use super::{
+    Config, ConfigError, Fault, Found, Origin, admin, delivery, environment, handlers, kafka, policy, properties,
+    sandbox, schema, telemetry, together,
+};
+
+/// Longest configuration file, in bytes.
+const FILE_MAX: u64 = 16 << 20;
+
+impl Config {
+    /// Reads a configuration file and the process environment. Paths in it are relative to its
+    /// folder. The components and secret files that it names are looked for.
+    ///
+    /// # Errors
+    /// With all that is wrong.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let source = file.display().to_string();
+        let text =
+            read_file(file).map_err(|fault| ConfigError { source_name: source.clone(), faults: vec![*fault] })?;
+        let base_dir = file.parent().unwrap_or(Path::new(""));
+        read(&source, &text, base_dir, &mut std::env::vars_os())
+    }
+
+    /// Reads a configuration from text, with `environment` for the process environment. Paths in
+    /// it are relative to `base_dir`.
+    ///
+    /// # Errors
+    /// With all that is wrong.
+    pub fn from_text<N, V>(
+        text: &str,
+        base_dir: &Path,
+        environment: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, ConfigError>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let environment = environment.into_iter();
+        let mut environment = environment.map(|(name, value)| (name.into(), value.into()));
+        read("the configuration", text, base_dir, &mut environment)
+    }
+}
+
+fn read_file(file: &Path) -> Result<String, Box<Fault>> {
+    let fault = |found: String, hint: &str| {
+        Box::new(Fault {
+            path: file.display().to_string(),
+            origin: Origin::Nowhere,
+            found: Found::Other(found),
+            expected: "a configuration file, in TOML".to_owned(),
+            hint: Some(hint.to_owned()),
+        })
+    };
+    let size = std::fs::metadata(file).map(|found| found.len()).unwrap_or(0);
+    if size > FILE_MAX {
+        return Err(fault(format!("has {size} bytes"), "16 MiB is the most that is read"));
+    }
+    let bytes = std::fs::read(file).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => fault(
+            "is not there".to_owned(),
+            "make one: even an empty file will do, because every key has a default; or name \
+             another with -c FILE",
+        ),
+        _ => fault(format!("cannot be read: {error}"), "name another with -c FILE"),
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
+        fault(format!("is not UTF-8 on line {line}"), "save it as UTF-8")
+    })
+}
+
+fn read(
+    source: &str,
+    text: &str,
+    base_dir: &Path,
+    environment: &mut dyn Iterator<Item = (OsString, OsString)>,
+) -> Result<Config, ConfigError> {
+    let context = Context::new(base_dir);
+    let config = match document::parse(text) {
+        Ok(document) => assemble(&context, document, environment),
+        Err(faults) => {
+            faults.into_iter().for_each(|fault| context.add(fault));
+            None
+        }
+    };
+    let faults = context.into_faults();
+    match config {
+        Some(config) if faults.is_empty() => Ok(config),
+        _ => Err(ConfigError { source_name: source.to_owned(), faults }),
+    }
+}
+
+fn assemble(
+    context: &Context,
+    mut document: Table,
+    environment: &mut dyn Iterator<Item = (OsString, OsString)>,
+) -> Option<Config> {
+    flatten_properties(context, &mut document);
+    environment::overlay(&mut document, environment, context);
+    let mut document = Section::new(context, "", Origin::Nowhere, document);
+
+    let mut section = document.section("kafka");
+    let properties = properties::read(section.section("properties"));
+    let kafka = kafka::KafkaKeys::read(&mut section, Absent::Default);
+    schema::reject_rest(section, "kafka");
+
+    let mut section = document.section("delivery");
+    let delivery = delivery::DeliveryKeys::read(&mut section, Absent::Default);
+    let policy = policy::PolicyKeys::read(&mut section, Absent::Default);
+    schema::reject_rest(section, "delivery");
+
+    let mut section = document.section("sandbox");
+    let sandbox = sandbox::SandboxKeys::read(&mut section, Absent::Default);
+    schema::reject_rest(section, "sandbox");
+
+    let mut section = document.section("telemetry");
+    let telemetry = telemetry::read(&mut section);
+    schema::reject_rest(section, "telemetry");
+
+    let mut section = document.section("admin");
+    let admin = admin::read(&mut section);
+    schema::reject_rest(section, "admin");
+
+    let handlers = handlers::read(&mut document, &Layer::base(context, policy));
+    schema::reject_rest(document, "");
+
+    together::budget(context, &sandbox, &handlers.handlers);
+    together::topics(context, &kafka, &delivery, &handlers.handlers);
+    if let Some(properties) = &properties {
+        together::timeouts(context, &delivery, properties);
+    }
+
+    let topics = kafka.source_topics();
+    // Every handler, so that each one's faults are noted before the first bad one ends it.
+    let checked: Vec<_> = handlers.handlers.iter().map(|draft| draft.checked(context, topics)).collect();
+    Some(Config {
+        kafka: kafka.checked(properties?)?,
+        delivery: delivery.checked()?,
+        sandbox: sandbox.checked()?,
+        telemetry: telemetry?,
+        admin: admin?,
+        handlers_dir: handlers.dir?,
+        handlers: checked.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+/// `sasl.username` without quotes is a table to TOML, and means the property.
+fn flatten_properties(context: &Context, document: &mut Table) {
+    let kafka = document.0.get_mut("kafka").map(|entry| &mut entry.value);
+    let Some(Raw::Table(kafka)) = kafka else {
+        return;
+    };
+    let properties = kafka.0.get_mut("properties").map(|entry| &mut entry.value);
+    let Some(Raw::Table(properties)) = properties else {
+        return;
+    };
+    for (name, origin) in properties.flatten() {
+        let path = super::Properties::path(&name);
+        let found = Found::Other("is set twice, with and without quotes".to_owned());
+        context.fault(&path, &origin, found, "it to be set once");
+    }
+}
