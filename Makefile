@@ -1,0 +1,56 @@
+# Everything builds with one profile, `--release`, so that each dependency is compiled once.
+# `make help` lists the targets.
+
+CARGO ?= cargo
+SANDBUS := target/release/sandbus
+EXAMPLES := $(wildcard examples/*/rust)
+COMPONENTS := target/components
+
+.PHONY: help
+help:
+	@echo 'make demo     set up what is missing, build, and watch example handlers at work'
+	@echo 'make test     set up what is missing, and run every test against a real Kafka'
+	@echo 'make build    target/release/sandbus, and each example as target/components/NAME.wasm'
+	@echo 'make kafka    start a real Kafka for trying things; Ctrl-C stops it'
+	@echo 'make check    format, lints, documentation, licences'
+
+.PHONY: setup
+setup:
+	@scripts/setup-build.sh
+
+# The whole workspace at once: a part alone would compile shared dependencies with other features again.
+.PHONY: host
+host: setup
+	@test -e $(SANDBUS) || echo '==> Building the host. The first build compiles some 350 crates: 5 to 12 minutes on 2 cores.'
+	@$(CARGO) build --release --workspace
+
+.PHONY: build
+build: host
+	@mkdir -p $(COMPONENTS)
+	@for example in $(EXAMPLES); do \
+		name=$$(basename $$(dirname $$example))-rust; \
+		$(SANDBUS) build $$example --output $(COMPONENTS)/$$name.wasm || exit $$?; \
+	done
+
+.PHONY: demo
+demo: build
+	@$(SANDBUS) demo
+
+.PHONY: test
+test: build
+	@scripts/setup-kafka.sh
+	@echo '==> Tests of the host, against a real Kafka'
+	@$(CARGO) test --release --workspace --no-run --quiet
+	@target/release/with-kafka -- $(CARGO) test --release --workspace
+	@echo '==> Tests of the SDK and of the examples'
+	@$(CARGO) test --release --manifest-path guest-sdk/rust/Cargo.toml --target-dir target/guests
+	@$(CARGO) test --release --manifest-path examples/Cargo.toml --target-dir target/guests
+
+.PHONY: kafka
+kafka: host
+	@scripts/setup-kafka.sh
+	@target/release/with-kafka
+
+.PHONY: check
+check: setup
+	@scripts/check.sh

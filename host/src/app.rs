@@ -1,0 +1,238 @@
+//! Wires the parts into a running host, and takes them down again. The only module that knows them all.
+//!
+//! Threads: each group has one that polls Kafka and one that runs its engine. Guests have a runtime of
+//! their own; timers, the admin server and telemetry live on another, so that no guest starves them.
+//! Start: handlers are loaded before anything is read, for a record must not pass a handler that was not
+//! there. Stop: the engines drain, commit and close their consumers; then the rest goes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::admin::{self, Health};
+use crate::config::{self, Config};
+use crate::delivery::ports::{Observer, Signal};
+use crate::event::Event;
+use crate::kafka::consumer::{ConsumerHandle, Membership};
+use crate::kafka::producer::SharedProducer;
+use crate::telemetry::recorder::Labels;
+use crate::telemetry::{Instruments, Telemetry};
+
+pub mod group;
+pub mod handlers;
+pub mod topics;
+
+use group::Group;
+use handlers::LoadedHandler;
+
+/// How long the parts may take to close after the engines have drained.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Why a host did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Handlers cannot be loaded, each with its reason.
+    #[error("{}", .0.join("\n"))]
+    Handlers(Vec<String>),
+    /// Anything else.
+    #[error("{0:#}")]
+    Other(#[from] anyhow::Error),
+}
+
+/// How a host ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Deliveries that were started and given up.
+    pub abandoned: usize,
+    /// Whether every part closed in time.
+    pub complete: bool,
+}
+
+/// Makes what watches a group besides the metrics, from its handlers' names.
+pub type Watch<'a> = &'a dyn Fn(&[Arc<str>]) -> Option<Arc<dyn Observer>>;
+
+/// What a running handler gets.
+#[derive(Clone, Debug)]
+pub struct Subscribed {
+    topics: Vec<config::TopicName>,
+    events: Vec<config::Pattern>,
+}
+
+impl Subscribed {
+    /// Whether the handler is given this event.
+    pub fn wants(&self, event: &Event) -> bool {
+        self.topics.iter().any(|topic| topic.as_str() == &**event.record.topic())
+            && self.events.iter().any(|pattern| pattern.matches(&event.identity.event_type))
+    }
+}
+
+/// A running host.
+pub struct Host {
+    config: Config,
+    health: Arc<Health>,
+    telemetry: Arc<Telemetry>,
+    groups: Vec<Group>,
+    handlers: Vec<Subscribed>,
+    failures: Receiver<anyhow::Error>,
+    admin: SocketAddr,
+    // Dropped in this order: guests first, so that what they still say is heard.
+    guests: Runtime,
+    services: Runtime,
+}
+
+impl Host {
+    /// Loads the handlers, opens the admin server, and begins to read.
+    ///
+    /// # Errors
+    /// Where a handler cannot be loaded, an address is taken, or a client cannot be made. Kafka being
+    /// away is none: it is waited for.
+    pub fn start(config: Config, watch: Watch<'_>) -> Result<Host, StartError> {
+        let guests = runtime("guest", std::thread::available_parallelism().map_or(2, usize::from))?;
+        let services = runtime("service", 1)?;
+        let telemetry = Arc::new(Telemetry::start(&config.telemetry)?);
+        let health = Arc::new(Health::default());
+        let admin = services.block_on(admin::serve(config.admin.listen, health.clone(), telemetry.clone()))?;
+        tracing::info!(address = %admin, "admin server: /metrics /healthz /readyz");
+
+        let loaded = guests.block_on(handlers::load(&config, &telemetry))?;
+        let (failed, failures) = unbounded();
+        let mut host = Host { config, health, telemetry, groups: Vec::new(), handlers: Vec::new(), failures, admin, guests, services };
+        host.read(loaded, watch, &failed)?;
+        Ok(host)
+    }
+
+    fn read(&mut self, loaded: Vec<LoadedHandler>, watch: Watch<'_>, failed: &Sender<anyhow::Error>) -> anyhow::Result<()> {
+        let producer = SharedProducer::new(&self.config.kafka)?;
+        let labels = Arc::new(Labels::default());
+        let mut by_group: Vec<(config::GroupName, Vec<LoadedHandler>)> = Vec::new();
+        for handler in loaded {
+            let subscribed = Subscribed { topics: handler.config.topics.clone(), events: handler.events.clone() };
+            self.handlers.push(subscribed);
+            let name = self.config.kafka.group_of(&handler.config).context("the name of a handler's own group")?;
+            match by_group.iter_mut().find(|(group, _)| *group == name) {
+                Some((_, handlers)) => handlers.push(handler),
+                None => by_group.push((name, vec![handler])),
+            }
+        }
+        if by_group.is_empty() {
+            tracing::warn!(dir = %self.config.handlers_dir.display(), "there are no handlers: nothing is read");
+        }
+        self.health.loaded(by_group.iter().map(|(name, _)| name.to_string()));
+        for (name, handlers) in by_group {
+            let membership = GroupWatch {
+                group: name.to_string(),
+                health: self.health.clone(),
+                instruments: self.telemetry.instruments().clone(),
+            };
+            let group = Group::start(group::Parts {
+                config: &self.config,
+                name,
+                handlers,
+                producer: &producer,
+                membership: Arc::new(membership),
+                instruments: self.telemetry.instruments(),
+                labels: &labels,
+                watch,
+                guests: self.guests.handle(),
+                failed: failed.clone(),
+            })?;
+            self.groups.push(group);
+        }
+        let subscriptions: Vec<(ConsumerHandle, Vec<config::TopicName>)> =
+            self.groups.iter().map(|group| (group.consumer.clone(), group.topics.clone())).collect();
+        let watcher = topics::Watcher::new(&self.config, subscriptions, self.health.clone())?;
+        let failed = failed.clone();
+        self.services.spawn(async move {
+            if let Err(error) = watcher.run().await {
+                let _ = failed.send(error);
+            }
+        });
+        Ok(())
+    }
+
+    /// Where the admin server listens.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// What each handler gets.
+    pub fn handlers(&self) -> &[Subscribed] {
+        &self.handlers
+    }
+
+    /// Metrics of this host.
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
+    }
+
+    /// Ready, or why not.
+    ///
+    /// # Errors
+    /// What is waited for.
+    pub fn ready(&self) -> Result<(), String> {
+        self.health.ready()
+    }
+
+    /// The runtime for whatever is neither a guest nor Kafka.
+    pub fn services(&self) -> &tokio::runtime::Handle {
+        self.services.handle()
+    }
+
+    /// A part that cannot go on; the host should be stopped.
+    pub fn failure(&self) -> Option<anyhow::Error> {
+        self.failures.try_recv().ok()
+    }
+
+    /// Drains within the configured time, commits, leaves the groups, and exports the last metrics.
+    pub fn stop(self) -> Ended {
+        self.health.draining();
+        let started = Instant::now();
+        for group in &self.groups {
+            group.signal(Signal::Shutdown);
+        }
+        let deadline = started + self.config.delivery.shutdown_timeout + CLOSE_TIMEOUT;
+        let mut ended = Ended { abandoned: 0, complete: true };
+        for group in self.groups {
+            match group.join(deadline) {
+                Some(summary) => ended.abandoned += summary.abandoned,
+                None => ended.complete = false,
+            }
+        }
+        self.guests.shutdown_background();
+        self.telemetry.shutdown();
+        self.services.shutdown_background();
+        ended
+    }
+}
+
+/// Tells health and metrics what a group's membership does.
+struct GroupWatch {
+    group: String,
+    health: Arc<Health>,
+    instruments: Arc<Instruments>,
+}
+
+impl Membership for GroupWatch {
+    fn assigned(&self) {
+        self.health.assigned(&self.group);
+    }
+
+    fn revoked(&self) {
+        let group = opentelemetry::KeyValue::new("messaging.kafka.consumer_group", self.group.clone());
+        self.instruments.rebalances.add(1, &[group]);
+    }
+}
+
+fn runtime(name: &str, threads: usize) -> anyhow::Result<Runtime> {
+    let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name(name).enable_all().build();
+    runtime.with_context(|| format!("cannot start the {name} threads"))
+}
+
+/// A channel from a consumer to its engine: a few batches, then the consumer waits.
+fn readings<T>() -> (Sender<T>, Receiver<T>) {
+    bounded(8)
+}

@@ -1,0 +1,221 @@
+//! One consumer group: its consumer, its engine, and its handlers' instances.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use tokio::runtime::Handle;
+
+use super::Watch;
+use super::handlers::LoadedHandler;
+use crate::config::{Config, DeadLetters, GroupName, TopicName};
+use crate::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Summary};
+use crate::delivery::partition::{HandlerIndex, Policy};
+use crate::delivery::ports::{Guests, Observer, Signal, Tried, Try};
+use crate::event::Record;
+use crate::kafka::consumer::{self, ConsumerHandle, Membership};
+use crate::kafka::producer::SharedProducer;
+use crate::sandbox::pool::Pool;
+use crate::telemetry::Instruments;
+use crate::telemetry::recorder::{Labels, Recorder};
+
+/// What a group is made of.
+pub struct Parts<'a> {
+    /// The whole configuration.
+    pub config: &'a Config,
+    /// The group.
+    pub name: GroupName,
+    /// Its handlers.
+    pub handlers: Vec<LoadedHandler>,
+    /// The process's producer.
+    pub producer: &'a Arc<SharedProducer>,
+    /// Told of rebalances.
+    pub membership: Arc<dyn Membership>,
+    /// The process's instruments.
+    pub instruments: &'a Arc<Instruments>,
+    /// Known label values.
+    pub labels: &'a Arc<Labels>,
+    /// Who watches besides.
+    pub watch: Watch<'a>,
+    /// Where instances run.
+    pub guests: &'a Handle,
+    /// Told when a thread ends unasked.
+    pub failed: Sender<anyhow::Error>,
+}
+
+/// A running group.
+pub struct Group {
+    /// To its consumer.
+    pub consumer: ConsumerHandle,
+    /// Topics that its handlers read.
+    pub topics: Vec<TopicName>,
+    signals: Sender<Signal>,
+    summary: Receiver<Summary>,
+    consumer_thread: JoinHandle<()>,
+}
+
+impl Group {
+    /// Starts its threads. It reads nothing before it is subscribed.
+    ///
+    /// # Errors
+    /// Where a client or a thread cannot be made.
+    pub fn start(parts: Parts<'_>) -> anyhow::Result<Group> {
+        let Parts { config, name, handlers, producer, membership, instruments, labels, watch, guests, failed } = parts;
+        let (readings_in, readings) = super::readings();
+        let (signals_in, signals) = unbounded();
+        let (consumer, thread) = consumer::start(&config.kafka, name.as_str(), readings_in, membership)?;
+        let consumer_thread = std::thread::spawn(move || {
+            let ended = thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the consumer's thread panicked")));
+            if let Err(error) = ended {
+                let _ = failed.send(error);
+            }
+        });
+        let names: Vec<Arc<str>> = handlers.iter().map(|handler| handler.config.name.shared()).collect();
+        let digests = handlers.iter().map(|handler| handler.component.digest.clone());
+        let recorder: Arc<dyn Observer> = Arc::new(Recorder::new(
+            instruments.clone(),
+            labels.clone(),
+            names.iter().cloned().zip(digests),
+        ));
+        let observer = match watch(&names) {
+            Some(watch) => Arc::new(Both(recorder, watch)),
+            None => recorder,
+        };
+        let doors = Doors {
+            readings,
+            signals,
+            consumer: Box::new(consumer.clone()),
+            producer: Box::new(producer.door(signals_in.clone())),
+            guests: Box::new(Pools::start(&handlers, guests, &signals_in)),
+            observer,
+        };
+        let mut topics: Vec<TopicName> = handlers.iter().flat_map(|handler| handler.config.topics.clone()).collect();
+        topics.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        topics.dedup();
+        let handlers = handlers.iter().map(|handler| engine_handler(handler, config)).collect();
+        let engine = Engine::new(settings(config, &name), handlers, doors);
+        let (summary_in, summary) = bounded(1);
+        std::thread::Builder::new()
+            .name(format!("engine-{name}"))
+            .spawn(move || summary_in.send(engine.run()))
+            .context("cannot start the engine's thread")?;
+        Ok(Group { consumer, topics, signals: signals_in, summary, consumer_thread })
+    }
+
+    /// Tells the engine.
+    pub fn signal(&self, signal: Signal) {
+        // An engine that is gone has been reported with its consumer.
+        let _ = self.signals.send(signal);
+    }
+
+    /// Waits for its threads. `None` where they do not end in time.
+    pub fn join(self, deadline: Instant) -> Option<Summary> {
+        let summary = self.summary.recv_deadline(deadline).ok()?;
+        while !self.consumer_thread.is_finished() {
+            if Instant::now() >= deadline {
+                tracing::warn!("the consumer did not leave its group in time");
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Some(summary)
+    }
+}
+
+fn settings(config: &Config, name: &GroupName) -> EngineSettings {
+    let delivery = &config.delivery;
+    EngineSettings {
+        group: name.as_str().into(),
+        dead_letters: delivery.dead_letters.clone(),
+        max_buffer: delivery.max_buffer,
+        window: delivery.window.get(),
+        commit_interval: delivery.commit_interval,
+        drain_timeout: delivery.drain_timeout,
+        shutdown_timeout: delivery.shutdown_timeout,
+    }
+}
+
+fn engine_handler(handler: &LoadedHandler, config: &Config) -> EngineHandler {
+    let dead_letters = matches!(config.delivery.dead_letters, DeadLetters::Topic { .. });
+    EngineHandler {
+        name: handler.config.name.shared(),
+        digest: handler.component.digest.clone(),
+        topics: handler.config.topics.clone(),
+        events: handler.events.clone(),
+        ordering: handler.config.ordering,
+        policy: Policy { retry: handler.config.retry, dead_letters },
+        concurrency: handler.config.concurrency.get(),
+    }
+}
+
+/// The instances of a group's handlers, by index.
+struct Pools(Vec<Pool>);
+
+impl Pools {
+    fn start(handlers: &[LoadedHandler], runtime: &Handle, signals: &Sender<Signal>) -> Pools {
+        let pools = handlers.iter().enumerate().map(|(index, handler)| {
+            let signals = signals.clone();
+            let report = move |tried| {
+                let _ = signals.send(Signal::Tried(index as HandlerIndex, tried));
+            };
+            let concurrency = handler.config.concurrency.get();
+            Pool::start(runtime, handler.component.clone(), handler.settings.clone(), concurrency, Arc::new(report))
+        });
+        Pools(pools.collect())
+    }
+}
+
+impl Guests for Pools {
+    fn run(&self, handler: HandlerIndex, batch: Vec<Try>) {
+        if let Some(pool) = self.0.get(usize::from(handler)) {
+            pool.run(batch);
+        }
+    }
+}
+
+/// Two who watch the same.
+struct Both(Arc<dyn Observer>, Arc<dyn Observer>);
+
+impl Observer for Both {
+    fn consumed(&self, record: &Record, event_type: &str) {
+        self.0.consumed(record, event_type);
+        self.1.consumed(record, event_type);
+    }
+
+    fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>) {
+        self.0.tried(handler, event_type, error_type);
+        self.1.tried(handler, event_type, error_type);
+    }
+
+    fn measured(&self, handler: HandlerIndex, tried: &Tried) {
+        self.0.measured(handler, tried);
+        self.1.measured(handler, tried);
+    }
+
+    fn retried(&self, handler: HandlerIndex) {
+        self.0.retried(handler);
+        self.1.retried(handler);
+    }
+
+    fn dead_lettered(&self, handler: Option<HandlerIndex>, reason: &str, error_type: &str) {
+        self.0.dead_lettered(handler, reason, error_type);
+        self.1.dead_lettered(handler, reason, error_type);
+    }
+
+    fn dropped(&self, handler: Option<HandlerIndex>) {
+        self.0.dropped(handler);
+        self.1.dropped(handler);
+    }
+
+    fn abandoned(&self, handler: Option<HandlerIndex>, deliveries: u64) {
+        self.0.abandoned(handler, deliveries);
+        self.1.abandoned(handler, deliveries);
+    }
+
+    fn published(&self, topic: &str, event_types: &[String], took: Duration, refused: bool) {
+        self.0.published(topic, event_types, took, refused);
+        self.1.published(topic, event_types, took, refused);
+    }
+}

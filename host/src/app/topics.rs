@@ -1,0 +1,119 @@
+//! Waits for the source topics, makes their dead-letter topics, and subscribes the groups to what is
+//! there. It asks until everything is; a topic that is missing is named, in the log and on `/readyz`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::admin::Health;
+use crate::config::{Config, DeadLetters, TopicName};
+use crate::kafka::consumer::ConsumerHandle;
+use crate::kafka::topics::{TopicError, Topics};
+
+/// How long to wait between two questions.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// See the module's documentation.
+pub struct Watcher {
+    topics: Arc<Topics>,
+    subscriptions: Vec<(ConsumerHandle, Vec<TopicName>)>,
+    dead_letters: DeadLetters,
+    health: Arc<Health>,
+    brokers: String,
+}
+
+impl Watcher {
+    /// For the groups' consumers, each with its topics.
+    ///
+    /// # Errors
+    /// Where a client cannot be made.
+    pub fn new(
+        config: &Config,
+        subscriptions: Vec<(ConsumerHandle, Vec<TopicName>)>,
+        health: Arc<Health>,
+    ) -> anyhow::Result<Watcher> {
+        Ok(Watcher {
+            topics: Arc::new(Topics::new(&config.kafka)?),
+            subscriptions,
+            dead_letters: config.delivery.dead_letters.clone(),
+            health,
+            brokers: config.kafka.bootstrap_servers.clone(),
+        })
+    }
+
+    /// Ends when every topic is there.
+    ///
+    /// # Errors
+    /// Where a dead-letter topic cannot be made: without it an event could not be given up.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let mut wanted: BTreeMap<String, bool> = BTreeMap::new();
+        for topic in self.subscriptions.iter().flat_map(|(_, topics)| topics) {
+            wanted.insert(topic.to_string(), false);
+        }
+        self.health.missing(wanted.keys().cloned().collect());
+        let mut away = false;
+        while wanted.values().any(|ready| !ready) {
+            match self.look(&mut wanted).await {
+                Ok(changed) => {
+                    if away {
+                        tracing::info!(brokers = self.brokers, "Kafka answers");
+                        away = false;
+                    }
+                    let missing: Vec<_> = wanted.iter().filter(|(_, ready)| !**ready).map(|(t, _)| t.clone()).collect();
+                    if changed {
+                        self.subscribe(&wanted);
+                    }
+                    if !missing.is_empty() {
+                        tracing::warn!(topics = missing.join(" "), "there is no such topic; waiting for it");
+                    }
+                    self.health.missing(missing);
+                }
+                Err(TopicError::Away(error)) => {
+                    if !away {
+                        tracing::warn!(brokers = self.brokers, %error, "Kafka does not answer; waiting for it");
+                        away = true;
+                    }
+                }
+                Err(error @ TopicError::Create(..)) => return Err(error).context("the dead letters need a topic"),
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+        Ok(())
+    }
+
+    /// Looks for what is not ready yet. Answers whether something has become so.
+    async fn look(&self, wanted: &mut BTreeMap<String, bool>) -> Result<bool, TopicError> {
+        let mut changed = false;
+        for (topic, ready) in wanted.iter_mut().filter(|(_, ready)| !**ready) {
+            let Some(partitions) = self.partitions(topic.clone()).await? else { continue };
+            if let DeadLetters::Topic { suffix } = &self.dead_letters {
+                let dead_letters = format!("{topic}{suffix}");
+                if self.partitions(dead_letters.clone()).await?.is_none() {
+                    self.topics.create(&dead_letters, partitions).await?;
+                    tracing::info!(topic = dead_letters, partitions, "made the topic for dead letters");
+                }
+            }
+            *ready = true;
+            changed = true;
+        }
+        Ok(changed)
+    }
+
+    async fn partitions(&self, topic: String) -> Result<Option<i32>, TopicError> {
+        let topics = self.topics.clone();
+        let asked = tokio::task::spawn_blocking(move || topics.partitions(&topic)).await;
+        asked.unwrap_or(Ok(None))
+    }
+
+    fn subscribe(&self, wanted: &BTreeMap<String, bool>) {
+        for (consumer, topics) in &self.subscriptions {
+            let ready = |topic: &&TopicName| wanted.get(topic.as_str()).copied().unwrap_or_default();
+            let ready: Vec<String> = topics.iter().filter(ready).map(ToString::to_string).collect();
+            if !ready.is_empty() {
+                consumer.subscribe(ready);
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `sandbus check`: is this configuration, or this component, right?
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Done, Failure, print_line};
+use crate::app::handlers::{self, LoadedHandler};
+use crate::config::{Config, Handler};
+use crate::sandbox::ports::{GuestMetric, GuestSink, LogLevel, Refusal};
+use crate::sandbox::state::HandlerSettings;
+
+/// Check a configuration with all its components, or one component, without Kafka
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sandbus check -c sandbus.toml\n  sandbus check target/components/order-projection-rust.wasm")]
+pub struct Check {
+    /// Configuration file [default: sandbus.toml]
+    #[arg(short, long, value_name = "FILE", conflicts_with = "component")]
+    config: Option<PathBuf>,
+    /// A component instead
+    component: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Done {
+        let (config, wrong): (_, fn(String) -> Failure) = match &self.component {
+            Some(component) => (alone(component)?, Failure::Wrong),
+            None => {
+                let file = self.config.as_deref().unwrap_or(Path::new("sandbus.toml"));
+                (Config::load(file)?, Failure::Usage)
+            }
+        };
+        let loaded = load(&config).map_err(|errors| wrong(errors.join("\n")))?;
+        if self.json {
+            let handlers: Vec<_> = loaded.iter().map(as_json).collect();
+            return print_line(&json!({ "handlers": handlers }).to_string());
+        }
+        for handler in &loaded {
+            print_line(&as_text(handler))?;
+        }
+        print_line(&format!("{} {} checked", loaded.len(), if loaded.len() == 1 { "handler" } else { "handlers" }))
+    }
+}
+
+/// A configuration of defaults with one component in it.
+pub(super) fn alone(component: &Path) -> Result<Config, Failure> {
+    if !component.is_file() {
+        return Err(Failure::Wrong(format!("there is no file {}", component.display())));
+    }
+    let stem = component.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let name: String = stem.chars().filter(|c| legal(*c)).skip_while(|c| !c.is_ascii_alphanumeric()).take(64).collect();
+    let name = if name.is_empty() { "handler".to_owned() } else { name };
+    let path = std::path::absolute(component).map_err(anyhow::Error::from)?;
+    let quoted = toml::Value::String(path.to_string_lossy().into_owned());
+    let text = format!("[handlers]\n[[handler]]\nname = {name:?}\ncomponent = {quoted}\n");
+    // Only the component counts: neither a folder of others, nor the environment.
+    let nowhere = path.with_extension("no-such-folder");
+    Ok(Config::from_text(&text, &nowhere, std::iter::empty::<(String, String)>())?)
+}
+
+fn load(config: &Config) -> Result<Vec<LoadedHandler>, Vec<String>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| vec![error.to_string()])?;
+    let sandbox = handlers::sandbox(config).map_err(|error| vec![format!("{error:#}")])?;
+    let (mut loaded, mut errors) = (Vec::new(), Vec::new());
+    for handler in &config.handlers {
+        let settings = Arc::new(HandlerSettings::new(handler, Arc::new(Silent)));
+        match runtime.block_on(handlers::load_one(&sandbox, handler, settings)) {
+            Ok(handler) => loaded.push(handler),
+            Err(error) => errors.push(in_words(handler, &error)),
+        }
+    }
+    if errors.is_empty() { Ok(loaded) } else { Err(errors) }
+}
+
+fn in_words(handler: &Handler, error: &str) -> String {
+    format!("handler {:?}: {}: {error}", handler.name.as_str(), handler.component.display())
+}
+
+fn patterns(handler: &LoadedHandler) -> Vec<String> {
+    handler.events.iter().map(ToString::to_string).collect()
+}
+
+fn as_json(handler: &LoadedHandler) -> serde_json::Value {
+    let attributes: serde_json::Map<_, _> =
+        handler.component.attributes.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    json!({
+        "name": handler.config.name.as_str(),
+        "component": handler.config.component,
+        "digest": &*handler.component.digest,
+        "events": patterns(handler),
+        "topics": handler.config.topics.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "attributes": attributes,
+    })
+}
+
+fn as_text(handler: &LoadedHandler) -> String {
+    let attributes: Vec<_> = handler.component.attributes.iter().map(|(n, v)| format!("{n} {v}")).collect();
+    format!(
+        "{}\n  component  {}\n  digest     sha256:{}\n  events     {}\n  built with {}",
+        handler.config.name,
+        handler.config.component.display(),
+        handler.component.digest,
+        patterns(handler).join(" "),
+        if attributes.is_empty() { "(it does not say)".into() } else { attributes.join(", ") },
+    )
+}
+
+/// What a component logs and counts while it is asked what it wants is of no interest here.
+struct Silent;
+
+impl GuestSink for Silent {
+    fn log(&self, _: Option<(&crate::event::Event, u32)>, _: LogLevel, _: &str) {}
+
+    fn metric(&self, _: &GuestMetric<'_>) -> Result<(), Refusal> {
+        Ok(())
+    }
+}

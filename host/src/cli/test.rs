@@ -1,0 +1,303 @@
+//! `sandbus test`: events through a handler, without a broker, within the limits it has in production.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Done, Failure, check, print_line};
+use crate::app::handlers::{self, LoadedHandler};
+use crate::config::{Config, Pattern};
+use crate::delivery::partition::DeliveryId;
+use crate::delivery::ports::{Tried, Try};
+use crate::delivery::verdict::Ending;
+use crate::event::json_lines::{self, ParsedLine};
+use crate::event::{Event, RecordBuilder};
+use crate::sandbox::Sandbox;
+use crate::sandbox::instance::Instance;
+use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
+use crate::sandbox::state::HandlerSettings;
+use crate::telemetry::guest::check as check_metric;
+
+/// Log lines of one try that are shown to people.
+const MAX_LOG_LINES: usize = 20;
+
+/// Run events through a handler without Kafka, and show what it does with each
+///
+/// Limits, decoding and verdicts are those of `sandbus run`. Ends with status 1 if a try ends in a
+/// fault, or an event cannot be decoded.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sandbus test target/components/order-projection-rust.wasm --events orders.jsonl")]
+pub struct Test {
+    /// The component
+    component: PathBuf,
+    /// Events as JSON Lines
+    #[arg(short, long, value_name = "FILE")]
+    events: PathBuf,
+    /// Take limits, configuration and grants of a handler from this file
+    #[arg(short, long, value_name = "FILE", requires = "handler")]
+    config: Option<PathBuf>,
+    /// Which handler of the configuration file
+    #[arg(long, value_name = "NAME", requires = "config")]
+    handler: Option<String>,
+    /// A key of [handler.config]; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Allow publishing to topics of this pattern; may be repeated
+    #[arg(long, value_name = "TOPICS")]
+    grant_publish: Vec<String>,
+    /// Try a failed event up to that often, without waiting in between
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    attempts: u32,
+    /// Print one JSON object for each try
+    #[arg(long)]
+    json: bool,
+}
+
+impl Test {
+    pub(super) fn run(self) -> Done {
+        let config = self.configuration()?;
+        let lines = std::fs::read_to_string(&self.events)
+            .map_err(|error| Failure::Wrong(format!("cannot read {}: {error}", self.events.display())))?;
+        let Some(handler) = config.handlers.first() else {
+            return Err(Failure::Usage("the configuration has no such handler".into()));
+        };
+        let records = Arc::new(Recorded::default());
+        let settings = Arc::new(HandlerSettings::new(handler, records.clone()));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.map_err(anyhow::Error::from)?;
+        let sandbox: Sandbox = handlers::sandbox(&config)?;
+        let loaded = runtime
+            .block_on(handlers::load_one(&sandbox, handler, settings.clone()))
+            .map_err(|error| Failure::Wrong(format!("{}: {error}", self.component.display())))?;
+        let topic = handler.topics.first().map(ToString::to_string).unwrap_or_default();
+        let mut session =
+            Session { loaded, settings, records, instance: None, json: self.json, faults: 0, undecodable: 0, tried: 0 };
+        for (index, line) in lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let parsed = ParsedLine::parse(line, Some(&topic)).map_err(|error| {
+                Failure::Wrong(format!("{}, line {}: {error}", self.events.display(), index + 1))
+            })?;
+            runtime.block_on(session.event(parsed, index as i64, self.attempts.max(1)))?;
+        }
+        session.end()
+    }
+
+    fn configuration(&self) -> Result<Config, Failure> {
+        let mut config = match (&self.config, &self.handler) {
+            (Some(file), Some(name)) => {
+                let mut config = Config::load(file)?;
+                config.handlers.retain(|handler| handler.name.as_str() == name);
+                if config.handlers.is_empty() {
+                    return Err(Failure::Usage(format!("{} has no handler {name:?}", file.display())));
+                }
+                config
+            }
+            _ => check::alone(&self.component)?,
+        };
+        for handler in &mut config.handlers {
+            handler.component.clone_from(&self.component);
+            for setting in &self.settings {
+                let (key, value) = setting
+                    .split_once('=')
+                    .ok_or_else(|| Failure::Usage(format!("--set {setting:?}: write KEY=VALUE")))?;
+                handler.config.insert(key.to_owned(), value.to_owned());
+            }
+            for grant in &self.grant_publish {
+                let pattern = Pattern::new(grant)
+                    .map_err(|error| Failure::Usage(format!("--grant-publish {grant:?}: {error}")))?;
+                handler.grants.publish.push(pattern);
+            }
+        }
+        Ok(config)
+    }
+}
+
+/// What the handler logged and counted in the current try.
+#[derive(Default)]
+struct Recorded(Mutex<Lines>);
+
+#[derive(Default)]
+struct Lines {
+    logs: Vec<(LogLevel, String)>,
+    metrics: Vec<String>,
+}
+
+impl Recorded {
+    fn take(&self) -> Lines {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl GuestSink for Recorded {
+    fn log(&self, _: Option<(&Event, u32)>, level: LogLevel, line: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).logs.push((level, line.to_owned()));
+    }
+
+    fn metric(&self, metric: &GuestMetric<'_>) -> Result<(), Refusal> {
+        check_metric(metric)?;
+        let value = match metric.value {
+            GuestValue::Counter(value) => format!("+{value}"),
+            GuestValue::Histogram(value) => value.to_string(),
+            GuestValue::UpDown(value) => format!("{value:+}"),
+        };
+        let attributes: Vec<_> = metric.attributes.iter().map(|(k, v)| format!(" {k}={v}")).collect();
+        let line = format!("{} {value}{}", metric.name, attributes.concat());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).metrics.push(line);
+        Ok(())
+    }
+}
+
+struct Session {
+    loaded: LoadedHandler,
+    settings: Arc<HandlerSettings>,
+    records: Arc<Recorded>,
+    instance: Option<Instance>,
+    json: bool,
+    faults: usize,
+    undecodable: usize,
+    tried: usize,
+}
+
+impl Session {
+    async fn event(&mut self, parsed: ParsedLine, offset: i64, attempts: u32) -> Done {
+        let record = parsed.into_record(offset);
+        let at = format!("{}/{}/{}", record.topic(), record.partition(), record.offset());
+        let event = match Event::decode(record) {
+            Ok(event) => Arc::new(event),
+            Err((_, reason)) => {
+                self.undecodable += 1;
+                return self.note(&at, "undecodable", &reason.to_string());
+            }
+        };
+        let event_type = &event.identity.event_type;
+        if !self.loaded.events.iter().any(|pattern| pattern.matches(event_type)) {
+            return self.note(&at, "not wanted", &format!("the handler does not want {event_type:?}"));
+        }
+        for attempt in 1..=attempts {
+            let id = DeliveryId { sequence: 0, handler: Some(0) };
+            let tried = self.try_once(Try { epoch: 0, id, attempt, lane: 0, event: event.clone() }).await;
+            self.tried += 1;
+            let fault = matches!(tried.ending, Ending::Fault { .. });
+            let last = attempt == attempts
+                || matches!(tried.ending, Ending::Ack | Ending::Skip | Ending::DeadLetter(_));
+            self.faults += usize::from(fault);
+            self.show(&at, &tried)?;
+            if last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_once(&mut self, run: Try) -> Tried {
+        let instance = match self.instance.take() {
+            Some(instance) => instance,
+            None => match Instance::new(&self.loaded.component, self.settings.clone()).await {
+                Ok(instance) => instance,
+                Err((kind, message)) => {
+                    return Tried {
+                        run,
+                        ending: Ending::Fault { kind, message },
+                        outbox: Vec::new(),
+                        wall: Duration::ZERO,
+                        cpu: Duration::ZERO,
+                        memory: 0,
+                    };
+                }
+            },
+        };
+        let (tried, instance) = instance.run(run).await;
+        self.instance = instance.filter(|_| !self.settings.fresh);
+        tried
+    }
+
+    fn note(&self, at: &str, verdict: &str, message: &str) -> Done {
+        if self.json {
+            return print_line(&json!({ "event": at, "verdict": verdict, "message": message }).to_string());
+        }
+        print_line(&format!("{at}  {verdict}: {message}"))
+    }
+
+    fn show(&self, at: &str, tried: &Tried) -> Done {
+        let Lines { logs, metrics } = self.records.take();
+        let run = &tried.run;
+        let published = tried.outbox.iter().map(|record| {
+            let mut builder = RecordBuilder::new(record.topic.clone(), 0, 0, 0)
+                .key(record.key.as_deref())
+                .value(record.value.as_deref());
+            for (name, value) in &record.headers {
+                builder.header(name, value.as_deref());
+            }
+            let mut line: serde_json::Map<_, _> =
+                serde_json::from_str(&json_lines::write(&builder.build())).unwrap_or_default();
+            // It has no place in Kafka yet.
+            line.shift_remove("partition");
+            line.shift_remove("offset");
+            serde_json::Value::Object(line)
+        });
+        let published: Vec<_> = published.collect();
+        let (wall, cpu) = (tried.wall.as_secs_f64() * 1000.0, tried.cpu.as_secs_f64() * 1000.0);
+        if self.json {
+            let logs: Vec<_> =
+                logs.iter().map(|(level, line)| json!({ "level": level_name(*level), "message": line })).collect();
+            return print_line(
+                &json!({
+                    "event": at, "id": &*run.event.identity.id, "type": &*run.event.identity.event_type,
+                    "attempt": run.attempt, "verdict": tried.ending.name(), "error_type": tried.ending.error_type(),
+                    "message": tried.ending.message(), "logs": logs, "metrics": metrics, "published": published,
+                    "wall_ms": wall, "cpu_ms": cpu, "memory_bytes": tried.memory,
+                })
+                .to_string(),
+            );
+        }
+        let why = match (&tried.ending, tried.ending.error_type()) {
+            (Ending::Error { .. } | Ending::Fault { .. }, Some(kind)) => format!(" {kind}: {}", tried.ending.message()),
+            (Ending::DeadLetter(reason), _) => format!(": {reason}"),
+            (Ending::Retry(Some(after)), _) => format!(" after {}", humantime::format_duration(*after)),
+            _ => String::new(),
+        };
+        print_line(&format!(
+            "{at}  {}  attempt {}  {}{why}  ({wall:.3} ms, {cpu:.3} ms CPU, {})",
+            run.event.identity.event_type,
+            run.attempt,
+            tried.ending.name(),
+            bytesize::ByteSize(tried.memory),
+        ))?;
+        for (level, line) in logs.iter().take(MAX_LOG_LINES) {
+            print_line(&format!("    log {}: {line}", level_name(*level)))?;
+        }
+        if logs.len() > MAX_LOG_LINES {
+            print_line(&format!("    ... {} more lines of log (--json prints all)", logs.len() - MAX_LOG_LINES))?;
+        }
+        for metric in metrics {
+            print_line(&format!("    metric {metric}"))?;
+        }
+        for record in published {
+            print_line(&format!("    publish {record}"))?;
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Done {
+        if !self.json {
+            eprintln!("{} tries, {} faults, {} undecodable", self.tried, self.faults, self.undecodable);
+        }
+        match (self.faults, self.undecodable) {
+            (0, 0) => Ok(()),
+            (0, undecodable) => Err(Failure::Wrong(format!("{undecodable} events cannot be decoded"))),
+            (faults, _) => Err(Failure::Wrong(format!("{faults} tries ended in a fault"))),
+        }
+    }
+}
+
+fn level_name(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Trace => "trace",
+        LogLevel::Debug => "debug",
+        LogLevel::Info => "info",
+        LogLevel::Warn => "warn",
+        LogLevel::Error => "error",
+    }
+}

@@ -1,0 +1,677 @@
+//! The loop of one consumer group: records and answers come in, tries, dead letters and commits go out.
+//!
+//! It owns the group's partitions and carries out what they decide. It runs on a thread of its own, never
+//! waits for anything but its inbox and the next retry, and holds the only mutable state of delivery.
+//! Reading stops (`pause`) before a partition's window or its share of the buffer is passed; what the
+//! consumer had already taken in is still accepted.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crossbeam_channel::{Receiver, select};
+
+use super::dead_letter::{DeadLetter, truncated};
+use super::partition::{Command, DeliveryId, HandlerIndex, Lane, Partition, Policy};
+use super::ports::{Consumer, Epoch, Guests, Observer, Producer, Reading, SendError, Signal, Tried, Try};
+use super::verdict::{Reason, error_type};
+use crate::config::{DeadLetters, Ordering, Pattern, TopicName};
+use crate::event::{Event, Outgoing, Record, TopicPartition};
+
+/// One handler, as the engine needs to know it.
+#[derive(Clone, Debug)]
+pub struct EngineHandler {
+    /// `handler.name`.
+    pub name: Arc<str>,
+    /// Of its component, in hexadecimal.
+    pub digest: Arc<str>,
+    /// Topics that it reads.
+    pub topics: Vec<TopicName>,
+    /// Event types that it wants.
+    pub events: Vec<Pattern>,
+    /// What must stay in order.
+    pub ordering: Ordering,
+    /// Tries and waits.
+    pub policy: Policy,
+    /// Batches that may be under way at once.
+    pub concurrency: u32,
+}
+
+/// What holds for the whole group.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// The consumer group.
+    pub group: Arc<str>,
+    /// Where dead letters go.
+    pub dead_letters: DeadLetters,
+    /// Bytes of events not final, for all partitions of this group.
+    pub max_buffer: u64,
+    /// Records of a partition from its watermark to its newest.
+    pub window: u32,
+    /// How often watermarks are committed.
+    pub commit_interval: Duration,
+    /// How long started tries of revoked partitions may go on.
+    pub drain_timeout: Duration,
+    /// How long they may at the end.
+    pub shutdown_timeout: Duration,
+}
+
+/// How a group ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Deliveries that were not final when the process gave them up.
+    pub abandoned: usize,
+}
+
+/// The doors of one engine.
+pub struct Doors {
+    /// From the consumer, in bounded number.
+    pub readings: Receiver<Reading>,
+    /// From the guests and the producer.
+    pub signals: Receiver<Signal>,
+    /// To the consumer.
+    pub consumer: Box<dyn Consumer>,
+    /// To the producer.
+    pub producer: Box<dyn Producer>,
+    /// To the handlers' instances.
+    pub guests: Box<dyn Guests>,
+    /// To whoever watches.
+    pub observer: Arc<dyn Observer>,
+}
+
+struct Assigned {
+    epoch: Epoch,
+    partition: Partition<Arc<Held>>,
+    committed: Option<i64>,
+    paused: bool,
+}
+
+/// A record that is held until it is final.
+struct Held {
+    record: HeldRecord,
+}
+
+enum HeldRecord {
+    Event(Arc<Event>),
+    Undecodable(Record),
+}
+
+impl Held {
+    fn record(&self) -> &Record {
+        match &self.record {
+            HeldRecord::Event(event) => &event.record,
+            HeldRecord::Undecodable(record) => record,
+        }
+    }
+
+    fn event_type(&self) -> &str {
+        match &self.record {
+            HeldRecord::Event(event) => &event.identity.event_type,
+            HeldRecord::Undecodable(_) => error_type::OTHER,
+        }
+    }
+}
+
+/// What was handed to the producer and is not answered.
+struct Sending {
+    partition: TopicPartition,
+    epoch: Epoch,
+    id: DeliveryId,
+    record: Outgoing,
+    purpose: Purpose,
+    /// When it may be sent again, after the broker could not take it.
+    again_at: Option<Instant>,
+}
+
+enum Purpose {
+    /// One record of an acknowledged try's outbox.
+    Publish,
+    DeadLetter { reason: Reason, error_type: Box<str> },
+}
+
+/// An acknowledged try whose outbox is on its way.
+struct Publishing {
+    event_type: Box<str>,
+    handler: HandlerIndex,
+    attempt: u32,
+    started: Instant,
+    left: usize,
+    refused: Option<String>,
+    by_topic: HashMap<Arc<str>, Vec<String>>,
+}
+
+struct Ready {
+    partition: TopicPartition,
+    run: Try,
+}
+
+/// Partitions that are being taken away: what they started may still end.
+struct Draining {
+    partitions: Vec<TopicPartition>,
+    until: Instant,
+    lost: bool,
+}
+
+/// See the module's documentation.
+pub struct Engine {
+    settings: EngineSettings,
+    handlers: Vec<EngineHandler>,
+    policies: Arc<[Policy]>,
+    doors: Doors,
+    partitions: HashMap<TopicPartition, Assigned>,
+    epoch: Epoch,
+    ready: Vec<VecDeque<Ready>>,
+    busy: Vec<u32>,
+    started: HashMap<(Epoch, DeliveryId), TopicPartition>,
+    sending: HashMap<u64, Sending>,
+    publishing: HashMap<(Epoch, DeliveryId), Publishing>,
+    next_token: u64,
+    draining: Vec<Draining>,
+    shutdown: Option<Instant>,
+    closed: bool,
+    next_commit: Instant,
+    keys: RandomState,
+    summary: Summary,
+}
+
+impl Engine {
+    /// An engine without partitions. `handlers` keep their places.
+    pub fn new(settings: EngineSettings, handlers: Vec<EngineHandler>, doors: Doors) -> Engine {
+        let now = Instant::now();
+        Engine {
+            policies: handlers.iter().map(|handler| handler.policy).collect(),
+            ready: handlers.iter().map(|_| VecDeque::new()).collect(),
+            busy: handlers.iter().map(|_| 0).collect(),
+            next_commit: now + settings.commit_interval,
+            settings,
+            handlers,
+            doors,
+            partitions: HashMap::new(),
+            epoch: 0,
+            started: HashMap::new(),
+            sending: HashMap::new(),
+            publishing: HashMap::new(),
+            next_token: 0,
+            draining: Vec::new(),
+            shutdown: None,
+            closed: false,
+            keys: RandomState::new(),
+            summary: Summary::default(),
+        }
+    }
+
+    /// Runs until [`Signal::Shutdown`] is carried out, or all senders are gone.
+    pub fn run(mut self) -> Summary {
+        while !self.closed {
+            let deadline = self.next_deadline();
+            let (readings, signals) = (self.doors.readings.clone(), self.doors.signals.clone());
+            // Answers before records: they free what records wait for.
+            match signals.try_recv() {
+                Ok(signal) => self.signal(signal),
+                Err(_) => select! {
+                    recv(signals) -> signal => match signal {
+                        Ok(signal) => self.signal(signal),
+                        Err(_) => break,
+                    },
+                    recv(readings) -> reading => match reading {
+                        Ok(reading) => self.read(reading),
+                        Err(_) => break,
+                    },
+                    default(deadline.saturating_duration_since(Instant::now())) => {}
+                },
+            }
+            self.time_passed();
+            self.dispatch();
+        }
+        self.summary
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let retries = self.partitions.values().filter_map(|assigned| assigned.partition.next_due());
+        let sends = self.sending.values().filter_map(|sending| sending.again_at);
+        let drains = self.draining.iter().map(|draining| draining.until);
+        retries.chain(sends).chain(drains).chain(self.shutdown).fold(self.next_commit, Instant::min)
+    }
+
+    fn read(&mut self, reading: Reading) {
+        match reading {
+            Reading::Assigned(partitions) => self.assigned(partitions),
+            Reading::Records(records) => records.into_iter().for_each(|record| self.receive(record)),
+            Reading::Revoked { partitions, lost } => self.revoked(partitions, lost),
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::Tried(handler, tried) => {
+                if let Some(busy) = self.busy.get_mut(usize::from(handler)) {
+                    *busy = busy.saturating_sub(1);
+                }
+                tried.into_iter().for_each(|tried| self.tried(handler, tried));
+            }
+            Signal::Sent(token, answer) => self.sent(token, answer),
+            Signal::Shutdown => self.shut_down(),
+        }
+    }
+
+    // --- Assignment ---
+
+    fn assigned(&mut self, partitions: Vec<TopicPartition>) {
+        for topic_partition in partitions {
+            self.epoch += 1;
+            tracing::info!(partition = %topic_partition, group = %self.settings.group, "assigned");
+            let partition = Partition::new(self.policies.clone());
+            let assigned = Assigned { epoch: self.epoch, partition, committed: None, paused: false };
+            self.partitions.insert(topic_partition, assigned);
+        }
+    }
+
+    fn revoked(&mut self, partitions: Vec<TopicPartition>, lost: bool) {
+        tracing::info!(partitions = %list(&partitions), group = %self.settings.group, lost, "revoked");
+        let grace = if lost { Duration::ZERO } else { self.settings.drain_timeout };
+        self.stop(&partitions);
+        self.draining.push(Draining { partitions, until: Instant::now() + grace, lost });
+    }
+
+    fn stop(&mut self, partitions: &[TopicPartition]) {
+        for topic_partition in partitions {
+            if let Some(assigned) = self.partitions.get_mut(topic_partition) {
+                assigned.partition.stop();
+            }
+        }
+        // What is ready but was not started never starts.
+        for ready in &mut self.ready {
+            ready.retain(|ready| !partitions.contains(&ready.partition));
+        }
+    }
+
+    fn shut_down(&mut self) {
+        if self.shutdown.is_none() {
+            self.shutdown = Some(Instant::now() + self.settings.shutdown_timeout);
+            let partitions: Vec<_> = self.partitions.keys().cloned().collect();
+            self.stop(&partitions);
+        }
+    }
+
+    /// Tries that run, and records on their way, of a partition: what a drain waits for.
+    fn under_way(&self, topic_partition: &TopicPartition) -> usize {
+        let started = self.started.values().filter(|of| *of == topic_partition).count();
+        started + self.sending.values().filter(|sending| sending.partition == *topic_partition).count()
+    }
+
+    fn drain(&mut self) {
+        let now = Instant::now();
+        for draining in std::mem::take(&mut self.draining) {
+            let idle = draining.partitions.iter().all(|partition| self.under_way(partition) == 0);
+            if !idle && now < draining.until {
+                self.draining.push(draining);
+                continue;
+            }
+            let watermarks = self.give_up(&draining.partitions, !draining.lost);
+            self.doors.consumer.release(draining.partitions, watermarks);
+        }
+        let Some(until) = self.shutdown else { return };
+        let partitions: Vec<_> = self.partitions.keys().cloned().collect();
+        let idle = partitions.iter().all(|partition| self.under_way(partition) == 0);
+        if self.draining.is_empty() && (idle || now >= until) {
+            let watermarks = self.give_up(&partitions, true);
+            self.doors.consumer.close(watermarks);
+            self.closed = true;
+        }
+    }
+
+    /// Forgets partitions and says what may be committed of them.
+    fn give_up(&mut self, partitions: &[TopicPartition], commit: bool) -> Vec<(TopicPartition, i64)> {
+        let mut watermarks = Vec::new();
+        for topic_partition in partitions {
+            let Some(assigned) = self.partitions.remove(topic_partition) else { continue };
+            if let (true, Some(watermark)) = (commit, assigned.partition.watermark()) {
+                watermarks.push((topic_partition.clone(), watermark));
+            }
+            let unfinished = self.under_way(topic_partition);
+            if unfinished > 0 {
+                tracing::warn!(partition = %topic_partition, deliveries = unfinished, "gave up deliveries that were under way; they will be repeated");
+                self.summary.abandoned += unfinished;
+                for (_, id) in self.started.iter().filter(|(_, of)| *of == topic_partition).map(|(key, _)| key) {
+                    self.doors.observer.abandoned(id.handler, 1);
+                }
+            }
+            self.started.retain(|_, of| of != topic_partition);
+            self.sending.retain(|_, sending| sending.partition != *topic_partition);
+            self.publishing.retain(|(epoch, _), _| *epoch != assigned.epoch);
+        }
+        watermarks
+    }
+
+    // --- Records ---
+
+    fn receive(&mut self, record: Record) {
+        if self.shutdown.is_some() {
+            return;
+        }
+        let topic_partition = record.topic_partition();
+        let Some(assigned) = self.partitions.get_mut(&topic_partition) else { return };
+        let (offset, bytes) = (record.offset(), record.held_bytes());
+        let mut out = Vec::new();
+        match Event::decode(record) {
+            Ok(event) => {
+                let event = Arc::new(event);
+                self.doors.observer.consumed(&event.record, &event.identity.event_type);
+                let wants = wants(&self.handlers, &self.keys, event.clone());
+                let held = Arc::new(Held { record: HeldRecord::Event(event) });
+                assigned.partition.receive(offset, bytes, held, wants, &mut out);
+            }
+            Err((record, reason)) => {
+                tracing::warn!(partition = %topic_partition, offset, %reason, "undecodable");
+                self.doors.observer.consumed(&record, error_type::OTHER);
+                let held = Arc::new(Held { record: HeldRecord::Undecodable(record) });
+                let keep = matches!(self.settings.dead_letters, DeadLetters::Topic { .. });
+                assigned.partition.receive_undecodable(offset, bytes, held, &reason.to_string(), keep, &mut out);
+            }
+        }
+        self.obey(&topic_partition, out);
+        self.backpressure(&topic_partition);
+    }
+
+    /// Pauses a partition that holds its share, and resumes it at half of that: every pause throws away
+    /// what was fetched ahead.
+    fn backpressure(&mut self, topic_partition: &TopicPartition) {
+        let share = self.settings.max_buffer / self.partitions.len().max(1) as u64;
+        let window = u64::from(self.settings.window);
+        let Some(assigned) = self.partitions.get_mut(topic_partition) else { return };
+        let (records, bytes) = (assigned.partition.records() as u64, assigned.partition.bytes() as u64);
+        let full = records >= window || bytes >= share;
+        let roomy = records <= window / 2 && bytes <= share / 2;
+        if full && !assigned.paused {
+            assigned.paused = true;
+            tracing::debug!(partition = %topic_partition, records, bytes, "paused");
+            self.doors.consumer.pause(vec![topic_partition.clone()]);
+        } else if roomy && assigned.paused {
+            assigned.paused = false;
+            tracing::debug!(partition = %topic_partition, "resumed");
+            self.doors.consumer.resume(vec![topic_partition.clone()]);
+        }
+    }
+
+    // --- Tries ---
+
+    fn obey(&mut self, topic_partition: &TopicPartition, commands: Vec<Command<Arc<Held>>>) {
+        let Some(epoch) = self.partitions.get(topic_partition).map(|assigned| assigned.epoch) else { return };
+        for command in commands {
+            match command {
+                Command::Run { id, attempt, lane, event } => {
+                    let HeldRecord::Event(event) = &event.record else { continue };
+                    let run = Try { epoch, id, attempt, lane, event: event.clone() };
+                    let handler = id.handler.map(usize::from).and_then(|handler| self.ready.get_mut(handler));
+                    if let Some(ready) = handler {
+                        ready.push_back(Ready { partition: topic_partition.clone(), run });
+                    }
+                }
+                Command::DeadLetter { id, event, reason, error_type, message, attempt } => {
+                    self.dead_letter(topic_partition, epoch, id, &event, reason, error_type, &message, attempt);
+                }
+                Command::Dropped { id, event, reason, error_type } => {
+                    let record = event.record();
+                    tracing::warn!(handler = self.handler_name(id), partition = %topic_partition, offset = record.offset(), reason = reason.name(), error_type = &*error_type, "dropped: dead letters are off");
+                    self.doors.observer.dropped(id.handler);
+                }
+            }
+        }
+    }
+
+    /// Starts what is ready on the instances that are idle.
+    fn dispatch(&mut self) {
+        for (index, handler) in self.handlers.iter().enumerate() {
+            let (Some(ready), Some(busy)) = (self.ready.get_mut(index), self.busy.get_mut(index)) else { continue };
+            while *busy < handler.concurrency {
+                let Some(Ready { partition, run }) = ready.pop_front() else { break };
+                *busy += 1;
+                let index = index as HandlerIndex;
+                if run.attempt > 1 {
+                    self.doors.observer.retried(index);
+                }
+                self.started.insert((run.epoch, run.id), partition);
+                self.doors.guests.run(index, vec![run]);
+            }
+        }
+    }
+
+    fn tried(&mut self, handler: HandlerIndex, tried: Tried) {
+        self.doors.observer.measured(handler, &tried);
+        let (epoch, id) = (tried.run.epoch, tried.run.id);
+        // Gone: the partition was given up in the meantime.
+        let Some(topic_partition) = self.started.remove(&(epoch, id)) else { return };
+        self.log(&topic_partition, &tried);
+        let publishes = !tried.outbox.is_empty();
+        let mut out = Vec::new();
+        let Some(assigned) = self.partitions.get_mut(&topic_partition) else { return };
+        assigned.partition.ended(id, &tried.ending, publishes, Instant::now(), fastrand::f64(), &mut out);
+        if publishes {
+            self.publish(&topic_partition, handler, tried);
+        } else {
+            self.doors.observer.tried(handler, &tried.run.event.identity.event_type, tried.ending.error_type());
+        }
+        self.obey(&topic_partition, out);
+        self.backpressure(&topic_partition);
+    }
+
+    fn log(&self, topic_partition: &TopicPartition, tried: &Tried) {
+        let handler = self.handler_name(tried.run.id);
+        let (offset, attempt) = (tried.run.event.record.offset(), tried.run.attempt);
+        let (verdict, message) = (tried.ending.name(), tried.ending.message());
+        match tried.ending.error_type() {
+            None => tracing::debug!(handler, partition = %topic_partition, offset, attempt, verdict, "handled"),
+            Some(error_type) => {
+                tracing::warn!(handler, partition = %topic_partition, offset, attempt, verdict, error_type, message, "failed");
+            }
+        }
+    }
+
+    fn handler_name(&self, id: DeliveryId) -> &str {
+        let handler = id.handler.and_then(|handler| self.handlers.get(usize::from(handler)));
+        handler.map_or("", |handler| &handler.name)
+    }
+
+    // --- To the broker ---
+
+    fn publish(&mut self, topic_partition: &TopicPartition, handler: HandlerIndex, tried: Tried) {
+        let (epoch, id) = (tried.run.epoch, tried.run.id);
+        let mut by_topic: HashMap<Arc<str>, Vec<String>> = HashMap::new();
+        for record in &tried.outbox {
+            let event_type = record.text_header("event_type").unwrap_or(&record.topic).to_owned();
+            by_topic.entry(record.topic.clone()).or_default().push(event_type);
+        }
+        let publishing = Publishing {
+            event_type: tried.run.event.identity.event_type.clone(),
+            handler,
+            attempt: tried.run.attempt,
+            started: Instant::now(),
+            left: tried.outbox.len(),
+            refused: None,
+            by_topic,
+        };
+        self.publishing.insert((epoch, id), publishing);
+        for record in tried.outbox {
+            let partition = topic_partition.clone();
+            self.send(Sending { partition, epoch, id, record, purpose: Purpose::Publish, again_at: None });
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a command, each used once")]
+    fn dead_letter(
+        &mut self,
+        topic_partition: &TopicPartition,
+        epoch: Epoch,
+        id: DeliveryId,
+        held: &Held,
+        reason: Reason,
+        error_type: Box<str>,
+        message: &str,
+        attempt: u32,
+    ) {
+        let record = held.record();
+        let DeadLetters::Topic { suffix } = &self.settings.dead_letters else { return };
+        let topic = format!("{}{suffix}", topic_partition.topic);
+        let handler = id.handler.and_then(|handler| self.handlers.get(usize::from(handler)));
+        let letter = DeadLetter {
+            reason: reason.name(),
+            error_type: &error_type,
+            message,
+            attempt,
+            at: SystemTime::now(),
+            group: &self.settings.group,
+            handler: handler.map(|handler| (&*handler.name, &*handler.digest)),
+        };
+        let outgoing = letter.to_record(record, &topic);
+        let handler = self.handler_name(id);
+        tracing::warn!(handler, partition = %topic_partition, offset = record.offset(), event_type = held.event_type(), reason = reason.name(), error_type = &*error_type, "to the dead letters");
+        let partition = topic_partition.clone();
+        let purpose = Purpose::DeadLetter { reason, error_type };
+        self.send(Sending { partition, epoch, id, record: outgoing, purpose, again_at: None });
+    }
+
+    fn send(&mut self, sending: Sending) {
+        self.next_token += 1;
+        let record = sending.record.clone();
+        self.sending.insert(self.next_token, sending);
+        self.doors.producer.send(self.next_token, record);
+    }
+
+    fn sent(&mut self, token: u64, answer: Result<(), SendError>) {
+        // Gone: its partition was given up.
+        let Some(mut sending) = self.sending.remove(&token) else { return };
+        let dead_letter = matches!(sending.purpose, Purpose::DeadLetter { .. });
+        match answer {
+            Ok(()) => self.acknowledged(sending, None),
+            Err(SendError::TooLarge(message)) if dead_letter && sending.record.value.is_some() => {
+                tracing::warn!(topic = %sending.record.topic, message, "the dead letter is too large; sending it without its value");
+                sending.record = truncated(sending.record);
+                self.send(sending);
+            }
+            Err(SendError::Refused(message) | SendError::TooLarge(message)) if !dead_letter => {
+                self.acknowledged(sending, Some(message));
+            }
+            // A dead letter is never given up: the partition stands still, visibly, until it can go.
+            Err(SendError::Refused(message) | SendError::TooLarge(message) | SendError::Unavailable(message)) => {
+                tracing::warn!(topic = %sending.record.topic, message, "the broker did not take a record; trying again");
+                sending.again_at = Some(Instant::now() + Duration::from_secs(1));
+                self.sending.insert(token, sending);
+            }
+        }
+    }
+
+    /// The broker has spoken: `refused` is why it never will take the record.
+    fn acknowledged(&mut self, sending: Sending, refused: Option<String>) {
+        let Sending { partition, epoch, id, purpose, .. } = sending;
+        match purpose {
+            Purpose::DeadLetter { reason, error_type } => {
+                self.doors.observer.dead_lettered(id.handler, reason.name(), &error_type);
+                self.settle(&partition, epoch, id, None);
+            }
+            Purpose::Publish => {
+                let Some(publishing) = self.publishing.get_mut(&(epoch, id)) else { return };
+                publishing.left -= 1;
+                if publishing.refused.is_none() {
+                    publishing.refused = refused;
+                }
+                if publishing.left > 0 {
+                    return;
+                }
+                let Some(publishing) = self.publishing.remove(&(epoch, id)) else { return };
+                let took = publishing.started.elapsed();
+                let refused = publishing.refused.is_some();
+                for (topic, event_types) in &publishing.by_topic {
+                    self.doors.observer.published(topic, event_types, took, refused);
+                }
+                let error_type = refused.then_some(error_type::PUBLISH_REJECTED);
+                self.doors.observer.tried(publishing.handler, &publishing.event_type, error_type);
+                self.settle(&partition, epoch, id, publishing.refused.map(|message| (publishing.attempt, message)));
+            }
+        }
+    }
+
+    fn settle(&mut self, topic_partition: &TopicPartition, epoch: Epoch, id: DeliveryId, refused: Option<(u32, String)>) {
+        let Some(assigned) = self.partitions.get_mut(topic_partition) else { return };
+        if assigned.epoch != epoch {
+            return;
+        }
+        let mut out = Vec::new();
+        match refused {
+            None => assigned.partition.settled(id),
+            Some((attempt, message)) => assigned.partition.refused(id, attempt, &message, &mut out),
+        }
+        self.obey(topic_partition, out);
+        self.backpressure(topic_partition);
+    }
+
+    // --- Time ---
+
+    fn time_passed(&mut self) {
+        let now = Instant::now();
+        let mut due = Vec::new();
+        for (topic_partition, assigned) in &mut self.partitions {
+            if assigned.partition.next_due().is_some_and(|at| at <= now) {
+                let mut out = Vec::new();
+                assigned.partition.due(now, &mut out);
+                due.push((topic_partition.clone(), out));
+            }
+        }
+        for (topic_partition, out) in due {
+            self.obey(&topic_partition, out);
+        }
+        for (token, sending) in &mut self.sending {
+            if sending.again_at.is_some_and(|at| at <= now) {
+                sending.again_at = None;
+                self.doors.producer.send(*token, sending.record.clone());
+            }
+        }
+        if now >= self.next_commit {
+            self.next_commit = now + self.settings.commit_interval;
+            self.commit();
+        }
+        if self.shutdown.is_some() || !self.draining.is_empty() {
+            self.drain();
+        }
+    }
+
+    fn commit(&mut self) {
+        let mut watermarks = Vec::new();
+        for (topic_partition, assigned) in &mut self.partitions {
+            let watermark = assigned.partition.watermark();
+            if let (Some(offset), true) = (watermark, watermark != assigned.committed) {
+                assigned.committed = watermark;
+                watermarks.push((topic_partition.clone(), offset));
+            }
+        }
+        if !watermarks.is_empty() {
+            self.doors.consumer.commit(watermarks);
+        }
+    }
+}
+
+/// Which handlers want an event, each with its lane.
+fn wants<'a>(
+    handlers: &'a [EngineHandler],
+    keys: &'a RandomState,
+    event: Arc<Event>,
+) -> impl Iterator<Item = (HandlerIndex, Lane)> + 'a {
+    handlers.iter().enumerate().filter_map(move |(index, handler)| {
+        let topic = handler.topics.iter().any(|topic| topic.as_str() == &**event.record.topic());
+        let wanted = topic && handler.events.iter().any(|pattern| pattern.matches(&event.identity.event_type));
+        wanted.then(|| (index as HandlerIndex, lane(handler.ordering, keys, &event.record)))
+    })
+}
+
+fn lane(ordering: Ordering, keys: &RandomState, record: &Record) -> Lane {
+    match ordering {
+        // Records without a key share an order, apart from that of any key.
+        Ordering::Key => keys.hash_one(record.key()),
+        Ordering::Partition => 0,
+        Ordering::None => keys.hash_one(record.offset()),
+    }
+}
+
+fn list(partitions: &[TopicPartition]) -> String {
+    partitions.iter().map(TopicPartition::to_string).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,132 @@
+//! The doors of the delivery engine. Behind one stands the broker, behind the other the guests; each is
+//! reached by a trait, and answers in the engine's inbox. Nothing here waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::partition::{DeliveryId, HandlerIndex, Lane};
+use super::verdict::Ending;
+use crate::event::{Event, Outgoing, Record, TopicPartition};
+
+/// Counts assignments: what belongs to an earlier assignment of a partition is not this one's business.
+pub type Epoch = u64;
+
+/// One try to run.
+#[derive(Clone, Debug)]
+pub struct Try {
+    /// The assignment under which it was started.
+    pub epoch: Epoch,
+    /// Which delivery of that partition.
+    pub id: DeliveryId,
+    /// Counts the delivery's tries, from 1.
+    pub attempt: u32,
+    /// What must stay in order within a batch.
+    pub lane: Lane,
+    /// The event.
+    pub event: Arc<Event>,
+}
+
+/// A try that ended.
+#[derive(Debug)]
+pub struct Tried {
+    /// What was run.
+    pub run: Try,
+    /// How it ended.
+    pub ending: Ending,
+    /// What it published; empty unless it ended in `ack`.
+    pub outbox: Vec<Outgoing>,
+    /// Wall clock. In a batch: the call's time divided by its events.
+    pub wall: Duration,
+    /// CPU of the guest, divided likewise.
+    pub cpu: Duration,
+    /// The most bytes that the instance's memories together have had.
+    pub memory: u64,
+}
+
+/// Why the broker did not take a record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// It never will: not allowed, no such topic.
+    #[error("{0}")]
+    Refused(String),
+    /// It never will, because of the record's size.
+    #[error("{0}")]
+    TooLarge(String),
+    /// It may, later.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// What the consumer says. One queue for all of it: a record must not be seen before the assignment that
+/// it came with.
+#[derive(Debug)]
+pub enum Reading {
+    /// Partitions now belong to this process.
+    Assigned(Vec<TopicPartition>),
+    /// Records, in the order in which their partitions hold them.
+    Records(Vec<Record>),
+    /// Partitions are being taken away. Answered by [`Consumer::release`].
+    Revoked {
+        /// Which.
+        partitions: Vec<TopicPartition>,
+        /// They already belong to somebody else: nothing of them may be committed.
+        lost: bool,
+    },
+}
+
+/// What the others say.
+#[derive(Debug)]
+pub enum Signal {
+    /// Tries ended.
+    Tried(HandlerIndex, Vec<Tried>),
+    /// The broker took a record, or did not.
+    Sent(u64, Result<(), SendError>),
+    /// Finish what runs, and end.
+    Shutdown,
+}
+
+/// The group's consumer.
+pub trait Consumer: Send {
+    /// Reads no more of these partitions until [`Self::resume`].
+    fn pause(&self, partitions: Vec<TopicPartition>);
+    /// Reads on.
+    fn resume(&self, partitions: Vec<TopicPartition>);
+    /// Commits watermarks when there is time. A later call for the same partition replaces an earlier.
+    fn commit(&self, watermarks: Vec<(TopicPartition, i64)>);
+    /// Gives revoked partitions back, after committing these watermarks.
+    fn release(&self, partitions: Vec<TopicPartition>, watermarks: Vec<(TopicPartition, i64)>);
+    /// Commits, leaves the group and ends.
+    fn close(&self, watermarks: Vec<(TopicPartition, i64)>);
+}
+
+/// What sends records.
+pub trait Producer: Send {
+    /// Hands a record over. The answer is a [`Signal::Sent`] with the token, always, and exactly one.
+    fn send(&self, token: u64, record: Outgoing);
+}
+
+/// The instances of a group's handlers.
+pub trait Guests: Send {
+    /// Runs a batch on an idle instance of the handler. The answer is a [`Signal::Tried`] with every try.
+    fn run(&self, handler: HandlerIndex, batch: Vec<Try>);
+}
+
+/// What is told to whoever watches: metrics, in the host.
+pub trait Observer: Send + Sync {
+    /// A record is final for every handler of the group.
+    fn consumed(&self, record: &Record, event_type: &str);
+    /// A try ended; for an `ack` that publishes, once the broker has answered.
+    fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>);
+    /// How long a try took, however it ended.
+    fn measured(&self, handler: HandlerIndex, tried: &Tried);
+    /// Another try of a delivery starts.
+    fn retried(&self, handler: HandlerIndex);
+    /// The broker acknowledged a dead letter.
+    fn dead_lettered(&self, handler: Option<HandlerIndex>, reason: &str, error_type: &str);
+    /// An event was given up and not kept.
+    fn dropped(&self, handler: Option<HandlerIndex>);
+    /// Deliveries were given up unfinished; another member, or the next start, repeats them.
+    fn abandoned(&self, handler: Option<HandlerIndex>, deliveries: u64);
+    /// A batch that one try published to one topic was acknowledged, or refused.
+    fn published(&self, topic: &str, event_types: &[String], took: Duration, refused: bool);
+}

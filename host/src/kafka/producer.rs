@@ -1,0 +1,148 @@
+//! The process's producer: idempotent, waits for all replicas, and answers every record.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use anyhow::Context as _;
+use crossbeam_channel::Sender;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+
+use super::{ConnectionLog, client_config, headers};
+use crate::config;
+use crate::delivery::ports::{Producer, SendError, Signal};
+use crate::event::Outgoing;
+
+/// Whom to answer, and under which token.
+pub struct Ticket {
+    token: u64,
+    answers: Sender<Signal>,
+}
+
+struct ProducerLog(ConnectionLog);
+
+impl ClientContext for ProducerLog {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        super::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.error(&error, reason);
+    }
+}
+
+impl ProducerContext for ProducerLog {
+    type DeliveryOpaque = Box<Ticket>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
+        let answer = result.as_ref().map(|_| ()).map_err(|(error, _)| classify(error));
+        // An engine that is gone needs no answer.
+        let _ = ticket.answers.send(Signal::Sent(ticket.token, answer));
+    }
+}
+
+type Client = ThreadedProducer<ProducerLog>;
+
+/// Sends records for every engine of the process.
+pub struct SharedProducer {
+    config: ClientConfig,
+    brokers: String,
+    client: RwLock<Arc<Client>>,
+}
+
+impl SharedProducer {
+    /// Connects when there is something to send.
+    ///
+    /// # Errors
+    /// Where librdkafka does not accept the configuration.
+    pub fn new(kafka: &config::Kafka) -> anyhow::Result<Arc<SharedProducer>> {
+        let mut config = client_config(kafka, kafka.properties.for_producer());
+        config
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            // As Kafka's own clients do, so that a key keeps its partition whoever writes it.
+            .set("partitioner", "murmur2_random")
+            // A broker that is away is waited for: nothing that was promised is given up.
+            .set("message.timeout.ms", "0");
+        if kafka.properties.get("linger.ms").is_none() {
+            config.set("linger.ms", "5");
+        }
+        let client = RwLock::new(Arc::new(connect(&config, &kafka.bootstrap_servers)?));
+        Ok(Arc::new(SharedProducer { config, brokers: kafka.bootstrap_servers.clone(), client }))
+    }
+
+    /// The door of one engine, which is answered through `answers`.
+    pub fn door(self: &Arc<Self>, answers: Sender<Signal>) -> ProducerHandle {
+        ProducerHandle { producer: self.clone(), answers }
+    }
+
+    fn client(&self) -> Arc<Client> {
+        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// An idempotent producer that has lost its place stays broken; another takes its place.
+    fn renew(&self, broken: &Arc<Client>) {
+        let mut client = self.client.write().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&client, broken) {
+            tracing::warn!("the producer cannot go on; making another");
+            match connect(&self.config, &self.brokers) {
+                Ok(renewed) => *client = Arc::new(renewed),
+                Err(error) => tracing::error!("no other producer: {error:#}"),
+            }
+        }
+    }
+}
+
+fn connect(config: &ClientConfig, brokers: &str) -> anyhow::Result<Client> {
+    let context = ProducerLog(ConnectionLog::new(brokers));
+    config.create_with_context(context).context("kafka.properties are not accepted by librdkafka")
+}
+
+/// One engine's way to the producer.
+pub struct ProducerHandle {
+    producer: Arc<SharedProducer>,
+    answers: Sender<Signal>,
+}
+
+impl Producer for ProducerHandle {
+    fn send(&self, token: u64, record: Outgoing) {
+        let ticket = Box::new(Ticket { token, answers: self.answers.clone() });
+        let client = self.producer.client();
+        let mut base = BaseRecord::with_opaque_to(&record.topic, ticket);
+        base.key = record.key.as_deref();
+        base.payload = record.value.as_deref();
+        base.headers = headers::build(&record.headers);
+        base.timestamp = record.timestamp;
+        if let Err((error, returned)) = client.send::<[u8], [u8]>(base) {
+            let ticket = returned.delivery_opaque;
+            let _ = ticket.answers.send(Signal::Sent(ticket.token, Err(classify(&error))));
+        }
+        if client.client().fatal_error().is_some() {
+            self.producer.renew(&client);
+        }
+    }
+}
+
+/// What an error means for the record.
+fn classify(error: &KafkaError) -> SendError {
+    let message = error.to_string();
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize) => {
+            SendError::TooLarge(message)
+        }
+        Some(
+            RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::InvalidTopic
+            | RDKafkaErrorCode::InvalidRecord
+            | RDKafkaErrorCode::PolicyViolation
+            | RDKafkaErrorCode::InvalidMessage,
+        ) => SendError::Refused(message),
+        _ => SendError::Unavailable(message),
+    }
+}

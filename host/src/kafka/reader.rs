@@ -1,0 +1,98 @@
+//! Reads topics without a group: every partition, from a chosen start, and nothing is committed.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::client_config;
+use super::convert::TopicNames;
+use crate::config;
+use crate::event::Record;
+
+/// Where to start in each partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With the oldest record.
+    Beginning,
+    /// With the next one to come.
+    End,
+}
+
+/// Reads one topic.
+pub struct TopicReader {
+    consumer: BaseConsumer,
+    names: TopicNames,
+    /// Offsets behind the last record of each partition, when the reading began.
+    ends: Vec<(i32, i64)>,
+}
+
+impl TopicReader {
+    /// Begins to read. Waits up to `patience` for a broker.
+    ///
+    /// # Errors
+    /// Where no broker answers in time, or there is no such topic.
+    pub fn open(kafka: &config::Kafka, topic: &str, start: Start, patience: Duration) -> anyhow::Result<TopicReader> {
+        let mut config = client_config(kafka, kafka.properties.for_consumer());
+        // A group is needed by name only: partitions are assigned by hand and nothing is committed.
+        config
+            .set("group.id", "sandbus-tail")
+            .set("enable.auto.commit", "false")
+            .set("isolation.level", "read_committed")
+            .set("allow.auto.create.topics", "false")
+            .set("auto.offset.reset", "earliest");
+        let consumer: BaseConsumer = config.create().context("kafka.properties are not accepted by librdkafka")?;
+        let servers = &kafka.bootstrap_servers;
+        let metadata = consumer
+            .fetch_metadata(Some(topic), patience)
+            .with_context(|| format!("no answer from Kafka at {servers}"))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
+        let partitions: Vec<i32> =
+            found.map(|found| found.partitions().iter().map(|p| p.id()).collect()).unwrap_or_default();
+        anyhow::ensure!(!partitions.is_empty(), "there is no topic {topic:?} at {servers}");
+        let mut list = TopicPartitionList::new();
+        let mut ends = Vec::new();
+        for partition in partitions {
+            let (_, end) = consumer
+                .fetch_watermarks(topic, partition, patience)
+                .with_context(|| format!("no answer from Kafka about {topic}/{partition}"))?;
+            let offset = match start {
+                Start::Beginning => Offset::Beginning,
+                Start::End => Offset::Offset(end),
+            };
+            list.add_partition_offset(topic, partition, offset)?;
+            ends.push((partition, end));
+        }
+        consumer.assign(&list).context("cannot read the topic")?;
+        Ok(TopicReader { consumer, names: TopicNames::default(), ends })
+    }
+
+    /// The next record within `wait`.
+    ///
+    /// # Errors
+    /// Where the broker reports one that does not pass.
+    pub fn next(&mut self, wait: Duration) -> anyhow::Result<Option<Record>> {
+        let deadline = Instant::now() + wait;
+        loop {
+            match self.consumer.poll(deadline.saturating_duration_since(Instant::now())) {
+                Some(Ok(message)) => return Ok(Some(self.names.record(&message))),
+                Some(Err(error)) => tracing::debug!(%error, "while reading"),
+                None if Instant::now() >= deadline => return Ok(None),
+                None => {}
+            }
+        }
+    }
+
+    /// Whether every partition was read to where it ended when the reading began.
+    ///
+    /// # Errors
+    /// Where librdkafka does not tell the position.
+    pub fn caught_up(&self) -> anyhow::Result<bool> {
+        let positions = self.consumer.position()?;
+        Ok(self.ends.iter().all(|(partition, end)| {
+            let position = positions.elements().iter().find(|e| e.partition() == *partition).map(|e| e.offset());
+            *end == 0 || matches!(position, Some(Offset::Offset(offset)) if offset >= *end)
+        }))
+    }
+}

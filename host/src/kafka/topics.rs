@@ -1,0 +1,96 @@
+//! Which topics there are, and the making of those that the host needs for itself.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::{ConnectionLog, client_config};
+use crate::config;
+
+/// How long one question to the brokers may take.
+const ASK: Duration = Duration::from_secs(5);
+
+/// Asks a cluster about its topics. Every call blocks, for seconds where no broker answers.
+pub struct Topics {
+    // A consumer, because a producer's question would make the topic it asks for.
+    client: BaseConsumer<AskLog>,
+    admin: AdminClient<AskLog>,
+}
+
+struct AskLog(ConnectionLog);
+
+impl rdkafka::ClientContext for AskLog {
+    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
+        super::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.error(&error, reason);
+    }
+}
+
+impl rdkafka::consumer::ConsumerContext for AskLog {}
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum TopicError {
+    /// No broker answered; it may later.
+    #[error("no answer: {0}")]
+    Away(KafkaError),
+    /// The topic cannot be made.
+    #[error("cannot make the topic {0:?}: {1}; make it, or allow this user to")]
+    Create(String, String),
+}
+
+impl Topics {
+    /// Connects when it is first asked.
+    ///
+    /// # Errors
+    /// Where librdkafka does not accept the configuration.
+    pub fn new(kafka: &config::Kafka) -> anyhow::Result<Topics> {
+        let context = || AskLog(ConnectionLog::new(&kafka.bootstrap_servers));
+        let not_accepted = "kafka.properties are not accepted by librdkafka";
+        let admin = client_config(kafka, kafka.properties.for_producer());
+        let admin = admin.create_with_context(context()).context(not_accepted)?;
+        let mut config = client_config(kafka, kafka.properties.for_consumer());
+        config.set("allow.auto.create.topics", "false");
+        let client = config.create_with_context(context()).context(not_accepted)?;
+        Ok(Topics { client, admin })
+    }
+
+    /// How many partitions a topic has; `None` if there is no such topic.
+    ///
+    /// # Errors
+    /// Where no broker answers.
+    pub fn partitions(&self, topic: &str) -> Result<Option<i32>, TopicError> {
+        // Also delivers what the connection has to say.
+        let _ = self.client.poll(Duration::ZERO);
+        let metadata = self.client.fetch_metadata(Some(topic), ASK).map_err(TopicError::Away)?;
+        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
+        match found.error().map(RDKafkaErrorCode::from) {
+            None => Ok(Some(i32::try_from(found.partitions().len()).unwrap_or(i32::MAX)).filter(|count| *count > 0)),
+            Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => Ok(None),
+            Some(code) => Err(TopicError::Away(KafkaError::MetadataFetch(code))),
+        }
+    }
+
+    /// Makes a topic, with the cluster's own replication. One that is there already is fine.
+    ///
+    /// # Errors
+    /// Where no broker answers, or it refuses.
+    pub async fn create(&self, topic: &str, partitions: i32) -> Result<(), TopicError> {
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+        let options = AdminOptions::new().operation_timeout(Some(ASK)).request_timeout(Some(ASK));
+        let answers = self.admin.create_topics([&new], &options).await.map_err(TopicError::Away)?;
+        match answers.into_iter().next() {
+            None | Some(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(()),
+            Some(Err((_, code @ (RDKafkaErrorCode::RequestTimedOut | RDKafkaErrorCode::NotController)))) => {
+                Err(TopicError::Away(KafkaError::AdminOp(code)))
+            }
+            Some(Err((topic, code))) => Err(TopicError::Create(topic, code.to_string())),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! From a file to something that can be instantiated: wrapped if it is a core module, compiled, checked
+//! against what the host offers, and asked what it wants.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use wasmparser::Parser;
+use wasmtime::component::types::ComponentItem;
+
+use super::Sandbox;
+use super::bindings::since_v0_1::HandlerPre;
+use super::instance::Instance;
+use super::state::{GuestState, HandlerSettings};
+use crate::config::Pattern;
+use crate::delivery::verdict::FaultKind;
+
+/// The largest file that is read. CPython with its standard library has 18 MiB.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// Interfaces that a component may import. Those of WASI are there for the toolchains that import them
+/// without using them; but for clocks and random they are empty.
+const OFFERED: [&str; 11] = [
+    "sandbus:handler/types",
+    "sandbus:handler/logging",
+    "sandbus:handler/config",
+    "sandbus:handler/publish",
+    "sandbus:handler/metrics",
+    "wasi:cli/",
+    "wasi:clocks/",
+    "wasi:filesystem/",
+    "wasi:io/",
+    "wasi:random/",
+    "wasi:sockets/",
+];
+
+/// Why a file is no handler.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It cannot be read.
+    #[error("cannot read {path}: {error}", path = .0.display(), error = .1)]
+    Read(PathBuf, std::io::Error),
+    /// It is larger than any handler.
+    #[error("the file has {0} bytes; a handler may have {MAX_FILE_BYTES}")]
+    TooLarge(u64),
+    /// It is something else.
+    #[error("this is {0}, not a WebAssembly component; `sandbus build` makes one")]
+    NotWasm(&'static str),
+    /// A core module that says nothing of its interface.
+    #[error(
+        "this core module cannot be made a component: {0}\n\
+         build it with the SDK or with wit-bindgen, or as a component"
+    )]
+    Wrap(String),
+    /// It is not valid, or uses what the sandbox does not allow.
+    #[error("this component does not compile: {0}")]
+    Compile(String),
+    /// It exports neither way in.
+    #[error("this component is no handler: it exports {0}, and not `sandbus:handler/typed@0.1`")]
+    NoHandler(String),
+    /// Only the packed way in.
+    #[error("this component exports only `sandbus:handler/packed`, which this version does not call; export `typed` too")]
+    PackedOnly,
+    /// It wants what is not offered.
+    #[error("this component imports {0}, which the host does not offer{1}")]
+    Import(String, &'static str),
+    /// Its functions have other types than the contract's.
+    #[error("this component does not fit the contract: {0}")]
+    Contract(String),
+    /// It failed before any event.
+    #[error("this component failed while it was asked what it wants: {kind}: {message}")]
+    Describe {
+        /// How.
+        kind: FaultKind,
+        /// What is known.
+        message: String,
+    },
+    /// What it describes cannot be used.
+    #[error("this component describes {0}")]
+    Description(String),
+}
+
+/// A handler's code, ready to be instantiated.
+pub struct Component {
+    /// SHA-256 of the file, in hexadecimal.
+    pub digest: Arc<str>,
+    /// Event types that it describes.
+    pub events: Vec<Pattern>,
+    /// What it says of itself besides.
+    pub attributes: Vec<(String, String)>,
+    pub(super) pre: HandlerPre<GuestState>,
+}
+
+impl std::fmt::Debug for Component {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Component({})", self.digest)
+    }
+}
+
+impl Sandbox {
+    /// Loads a component for a handler with these settings, under which it is described.
+    ///
+    /// # Errors
+    /// Where the file is no handler, in words for whoever made it.
+    pub async fn load(&self, path: &Path, settings: &Arc<HandlerSettings>) -> Result<Component, LoadError> {
+        let bytes = read(path)?;
+        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let component = tokio::task::block_in_place(|| self.compile(bytes))?;
+        self.check_exports(&component)?;
+        self.check_imports(&component)?;
+        let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
+        let pre = self.linker.instantiate_pre(&component).map_err(contract)?;
+        let pre = HandlerPre::new(pre).map_err(contract)?;
+        let description = Instance::describe(&pre, settings.clone())
+            .await
+            .map_err(|(kind, message)| LoadError::Describe { kind, message })?;
+        let mut component =
+            Component { digest: digest.into(), events: Vec::new(), attributes: description.attributes, pre };
+        if description.events.len() > 1000 {
+            return Err(LoadError::Description("more than 1000 event types".into()));
+        }
+        for events in description.events {
+            let pattern = Pattern::new(&events)
+                .map_err(|error| LoadError::Description(format!("the event type {events:?}: {error}")))?;
+            component.events.push(pattern);
+        }
+        Ok(component)
+    }
+
+    fn compile(&self, bytes: Vec<u8>) -> Result<wasmtime::component::Component, LoadError> {
+        let bytes = componentize(bytes)?;
+        let component = wasmtime::component::Component::from_binary(&self.engine, &bytes)
+            .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+        // Pays for the image of its initial memory now rather than at the first event.
+        component
+            .initialize_copy_on_write_image()
+            .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+        Ok(component)
+    }
+
+    fn check_exports(&self, component: &wasmtime::component::Component) -> Result<(), LoadError> {
+        let ty = component.component_type();
+        let names: Vec<_> = ty.exports(&self.engine).map(|(name, _)| format!("`{name}`")).collect();
+        let exports = |interface: &str| names.iter().any(|name| name.starts_with(&format!("`{interface}@")));
+        if exports("sandbus:handler/typed") {
+            Ok(())
+        } else if exports("sandbus:handler/packed") {
+            Err(LoadError::PackedOnly)
+        } else {
+            Err(LoadError::NoHandler(if names.is_empty() { "nothing".into() } else { names.join(", ") }))
+        }
+    }
+
+    fn check_imports(&self, component: &wasmtime::component::Component) -> Result<(), LoadError> {
+        let ty = component.component_type();
+        for (name, item) in ty.imports(&self.engine) {
+            let offered = OFFERED.iter().any(|offer| {
+                name.strip_prefix(offer).is_some_and(|rest| offer.ends_with('/') || rest.starts_with('@'))
+            });
+            if !offered || !matches!(item.ty, ComponentItem::ComponentInstance(_)) {
+                let hint = match name.split('/').next() {
+                    Some("wasi:http") => "; outgoing HTTP is not available in this version",
+                    Some("sandbus:handler") => "; it was built for another version of the contract",
+                    _ => "",
+                };
+                return Err(LoadError::Import(format!("`{name}`"), hint));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let error = |error| LoadError::Read(path.to_owned(), error);
+    let length = std::fs::metadata(path).map_err(error)?.len();
+    if length > MAX_FILE_BYTES {
+        return Err(LoadError::TooLarge(length));
+    }
+    std::fs::read(path).map_err(error)
+}
+
+/// A component: the bytes themselves, or the one made of a core module that carries its interface.
+///
+/// # Errors
+/// Where the bytes are neither.
+pub fn componentize(bytes: Vec<u8>) -> Result<Vec<u8>, LoadError> {
+    if Parser::is_component(&bytes) {
+        return Ok(bytes);
+    }
+    if !Parser::is_core_wasm(&bytes) {
+        return Err(LoadError::NotWasm(guess(&bytes)));
+    }
+    let wrap = |error: anyhow::Error| LoadError::Wrap(format!("{error:#}"));
+    wit_component::ComponentEncoder::default()
+        .validate(true)
+        .module(&bytes)
+        .and_then(|encoder| encoder.encode())
+        .map_err(wrap)
+}
+
+fn guess(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [] => "an empty file",
+        [0x7f, b'E', b'L', b'F', ..] => "a native library or program",
+        [b'P', b'K', 3, 4, ..] => "an archive",
+        [0, b'a', b's', b'm', ..] => "WebAssembly of an unknown version",
+        _ if bytes.trim_ascii_start().starts_with(b"(") => "WebAssembly text",
+        _ if std::str::from_utf8(bytes).is_ok() => "a text file",
+        _ => "a binary of an unknown kind",
+    }
+}

@@ -1,0 +1,122 @@
+//! What a guest may ask of the host. Each function checks its arguments as hostile ones.
+
+use wasmtime::component::{HasSelf, Linker};
+
+use super::bindings::since_v0_1::sandbus::handler as wit;
+use super::ports::{GuestMetric, GuestValue, LogLevel, Refusal};
+use super::state::GuestState;
+use crate::event::Outgoing;
+
+/// The largest record that may be published, in bytes of key, value and headers: what a topic takes
+/// by default.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
+
+/// The longest name of a topic (Kafka's own bound).
+const MAX_TOPIC_BYTES: usize = 249;
+
+/// Links every import of `wit/`.
+///
+/// # Errors
+/// Where a name is defined already.
+pub fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+    wit::logging::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    wit::config::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    wit::publish::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    wit::metrics::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+}
+
+impl wit::logging::Host for GuestState {
+    fn log(&mut self, level: wit::logging::Level, message: String) -> wasmtime::Result<()> {
+        let level = match level {
+            wit::logging::Level::Trace => LogLevel::Trace,
+            wit::logging::Level::Debug => LogLevel::Debug,
+            wit::logging::Level::Info => LogLevel::Info,
+            wit::logging::Level::Warn => LogLevel::Warn,
+            wit::logging::Level::Error => LogLevel::Error,
+        };
+        self.log.line(level, &message).map_err(wasmtime::Error::new)
+    }
+}
+
+impl wit::config::Host for GuestState {
+    fn get(&mut self, key: String) -> wasmtime::Result<Option<String>> {
+        Ok(self.settings.config.get(&key).cloned())
+    }
+
+    fn entries(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
+        Ok(self.settings.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+}
+
+impl wit::types::Host for GuestState {}
+
+type PublishResult = wasmtime::Result<Result<(), wit::publish::Refusal>>;
+
+impl wit::publish::Host for GuestState {
+    fn send(&mut self, message: wit::publish::Message) -> PublishResult {
+        if let Err(refusal) = self.check_message(&message) {
+            return Ok(Err(lower(refusal)));
+        }
+        let headers = message.headers.into_iter().map(|header| (header.name.into_bytes(), header.value));
+        let record = Outgoing {
+            topic: message.topic.into(),
+            key: message.key,
+            value: message.value,
+            headers: headers.collect(),
+            timestamp: None,
+        };
+        self.outbox.push(record, &self.settings.limits).map_err(wasmtime::Error::new)?;
+        Ok(Ok(()))
+    }
+}
+
+impl GuestState {
+    fn check_message(&self, message: &wit::publish::Message) -> Result<(), Refusal> {
+        let topic = message.topic.as_str();
+        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        if topic.is_empty() || topic.len() > MAX_TOPIC_BYTES || !topic.bytes().all(legal) || [".", ".."].contains(&topic)
+        {
+            return Err(Refusal { code: "bad-topic", message: format!("{topic:?} is no topic name") });
+        }
+        if !self.settings.grants.publishes_to(topic) {
+            let message = format!("no grant allows publishing to {topic:?}");
+            return Err(Refusal { code: "denied", message });
+        }
+        let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers: usize = message.headers.iter().map(|h| h.name.len() + length(&h.value)).sum();
+        let bytes = length(&message.key) + length(&message.value) + headers;
+        if bytes > MAX_MESSAGE_BYTES {
+            let message = format!("{bytes} bytes; at most {MAX_MESSAGE_BYTES} may be sent");
+            return Err(Refusal { code: "too-large", message });
+        }
+        // A header's name is a C string on its way to the broker.
+        if message.headers.iter().any(|header| header.name.contains('\0')) {
+            return Err(Refusal { code: "bad-name", message: "a header's name contains NUL".into() });
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, name: &str, value: GuestValue, attributes: &[(String, String)]) -> PublishResult {
+        let attributes: Vec<_> = attributes.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let metric = GuestMetric { name, value, attributes: &attributes };
+        Ok(self.settings.sink.metric(&metric).map_err(lower))
+    }
+}
+
+fn lower(refusal: Refusal) -> wit::types::Refusal {
+    wit::types::Refusal { code: refusal.code.into(), message: refusal.message }
+}
+
+impl wit::metrics::Host for GuestState {
+    fn counter_add(&mut self, name: String, value: u64, attributes: Vec<(String, String)>) -> PublishResult {
+        self.record(&name, GuestValue::Counter(value), &attributes)
+    }
+
+    fn histogram_record(&mut self, name: String, value: f64, attributes: Vec<(String, String)>) -> PublishResult {
+        self.record(&name, GuestValue::Histogram(value), &attributes)
+    }
+
+    fn updown_add(&mut self, name: String, value: i64, attributes: Vec<(String, String)>) -> PublishResult {
+        self.record(&name, GuestValue::UpDown(value), &attributes)
+    }
+}

@@ -1,0 +1,62 @@
+//! Bounds all memories of an instance together, and its tables. Wasmtime's own limiter looks at each
+//! memory alone.
+
+use wasmtime::ResourceLimiter;
+
+use super::fault::Stop;
+use crate::delivery::verdict::FaultKind;
+
+/// What one instance may take, and has taken.
+#[derive(Debug)]
+pub struct Limiter {
+    max_memory: usize,
+    max_table_elements: usize,
+    memory: usize,
+    table_elements: usize,
+}
+
+impl Limiter {
+    /// Bytes of all memories, and elements of all tables.
+    pub fn new(max_memory: u64, max_table_elements: u32) -> Limiter {
+        Limiter {
+            max_memory: usize::try_from(max_memory).unwrap_or(usize::MAX),
+            max_table_elements: max_table_elements as usize,
+            memory: 0,
+            table_elements: 0,
+        }
+    }
+
+    /// Bytes of all memories together. A memory never shrinks, so this is the peak as well.
+    pub fn memory(&self) -> u64 {
+        self.memory as u64
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    /// An error rather than a refusal: a language runtime answers a refusal by an abort that says
+    /// nothing of memory.
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.memory.saturating_add(desired.saturating_sub(current));
+        if total > self.max_memory {
+            let (total, max) = (total as u64, self.max_memory as u64);
+            let message = format!(
+                "{} of memory would be more than the limit of {}",
+                bytesize::ByteSize(total),
+                bytesize::ByteSize(max)
+            );
+            return Err(Stop::error(FaultKind::Memory, message));
+        }
+        self.memory = total;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.table_elements.saturating_add(desired.saturating_sub(current));
+        if total > self.max_table_elements {
+            let message = format!("{total} table elements are more than the limit of {}", self.max_table_elements);
+            return Err(Stop::error(FaultKind::Table, message));
+        }
+        self.table_elements = total;
+        Ok(true)
+    }
+}

@@ -1,0 +1,62 @@
+//! What a guest reaches outside the sandbox, as the sandbox sees it: log lines and metrics go to a
+//! [`GuestSink`], whoever that is.
+
+use crate::event::Event;
+
+/// How much a guest's log line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Every step.
+    Trace,
+    /// For whoever looks into a problem.
+    Debug,
+    /// What happens.
+    Info,
+    /// Something odd.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// A handler's own metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GuestMetric<'a> {
+    /// As the guest names it.
+    pub name: &'a str,
+    /// What is recorded.
+    pub value: GuestValue,
+    /// Keys and values.
+    pub attributes: &'a [(&'a str, &'a str)],
+}
+
+/// What a guest records.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum GuestValue {
+    /// Added to a counter.
+    Counter(u64),
+    /// Recorded in a histogram.
+    Histogram(f64),
+    /// Added to, or taken from, an up-down counter.
+    UpDown(i64),
+}
+
+/// Why an import did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// One of the codes in `wit/types.wit`.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+/// Takes what guests log and count.
+pub trait GuestSink: Send + Sync {
+    /// One line, without control characters. `at` is the event and the attempt; `None` outside of a try.
+    fn log(&self, at: Option<(&Event, u32)>, level: LogLevel, line: &str);
+
+    /// One measurement.
+    ///
+    /// # Errors
+    /// Where it is ill-formed or one too many.
+    fn metric(&self, metric: &GuestMetric<'_>) -> Result<(), Refusal>;
+}

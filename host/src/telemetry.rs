@@ -1,0 +1,112 @@
+//! What the host says of itself: metrics, on `/metrics` and by OTLP, and log lines.
+//!
+//! [`instruments`] is the one list of names, units and meanings. [`recorder`] turns what the engine
+//! reports into them, [`guest`] what handlers log and count. Label values are bounded ([`labels`]).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use opentelemetry::metrics::{Meter, MeterProvider as _};
+use opentelemetry_otlp::{MetricExporter, WithExportConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use prometheus::{Registry, TextEncoder};
+
+use crate::config;
+
+pub mod guest;
+pub mod instruments;
+pub mod labels;
+pub mod log;
+pub mod recorder;
+
+pub use instruments::Instruments;
+
+/// Instrumentation scope of every instrument.
+const SCOPE: &str = "sandbus";
+
+/// How long one export may take.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Meter, registry and exporters of the process.
+pub struct Telemetry {
+    provider: SdkMeterProvider,
+    registry: Registry,
+    meter: Meter,
+    instruments: Arc<Instruments>,
+}
+
+impl Telemetry {
+    /// Starts what the configuration asks for. Without metrics nothing is recorded anywhere.
+    ///
+    /// # Errors
+    /// Where the OTLP endpoint cannot be used.
+    pub fn start(config: &config::Telemetry) -> anyhow::Result<Telemetry> {
+        let registry = Registry::new();
+        let mut provider = SdkMeterProvider::builder()
+            .with_resource(Resource::builder().with_service_name(service_name()).build());
+        if config.enable_metrics {
+            let exporter = opentelemetry_prometheus::exporter()
+                .with_registry(registry.clone())
+                // The names under which dashboards and alerts ask carry no units and no scope.
+                .without_units()
+                .without_target_info()
+                .scope_info_enabled(false)
+                .build()
+                .context("cannot export metrics for Prometheus")?;
+            provider = provider.with_reader(exporter);
+            if let Some(exporter) = otlp_exporter(config.otlp_endpoint.as_deref())? {
+                provider = provider.with_reader(PeriodicReader::builder(exporter).build());
+            }
+        }
+        let provider = provider.build();
+        let meter = provider.meter(SCOPE);
+        let instruments = Arc::new(Instruments::new(&meter));
+        Ok(Telemetry { provider, registry, meter, instruments })
+    }
+
+    /// The host's own instruments.
+    pub fn instruments(&self) -> &Arc<Instruments> {
+        &self.instruments
+    }
+
+    /// For instruments of handlers.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// All metrics as Prometheus text.
+    ///
+    /// # Errors
+    /// Where one cannot be written.
+    pub fn prometheus(&self) -> anyhow::Result<String> {
+        Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)
+    }
+
+    /// Exports what is left. Blocks, for seconds where the receiver does not answer; not for a thread of
+    /// an async runtime.
+    pub fn shutdown(&self) {
+        if let Err(error) = self.provider.shutdown() {
+            tracing::warn!("the last metrics were not exported: {error}");
+        }
+    }
+}
+
+/// The standard variable for it goes before.
+fn service_name() -> String {
+    std::env::var("OTEL_SERVICE_NAME").unwrap_or_else(|_| "sandbus".into())
+}
+
+/// An exporter where the configuration or the standard variables name an endpoint.
+fn otlp_exporter(endpoint: Option<&str>) -> anyhow::Result<Option<MetricExporter>> {
+    let named = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"];
+    let in_environment = named.iter().any(|name| std::env::var(name).is_ok_and(|value| !value.is_empty()));
+    let exporter = MetricExporter::builder().with_http().with_timeout(EXPORT_TIMEOUT);
+    let exporter = match endpoint {
+        Some(endpoint) => exporter.with_endpoint(format!("{}/v1/metrics", endpoint.trim_end_matches('/'))),
+        None if in_environment => exporter,
+        None => return Ok(None),
+    };
+    exporter.build().map(Some).context("telemetry.otlp_endpoint cannot be used")
+}
