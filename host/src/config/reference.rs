@@ -2,6 +2,7 @@
 
 use super::key::Described;
 use super::librdkafka::{self, Kind};
+use super::policy::PolicyKeys;
 use super::schema::{self, Info};
 
 /// The reference as Markdown: `docs/configuration.md`.
@@ -30,11 +31,15 @@ fn section(page: &mut String, info: &Info) {
             "\n`SANDBUS_HANDLERS__CONFIG__DB_HOST` sets the key that the file has in some spelling of \
              `db_host` (`db-host`, `db.host`), else `db_host`.\n",
         ),
+        "handlers.limits" | "handlers.grants" => {}
         _ => page.push('\n'),
     }
     let keys = table_keys(info);
     if !keys.is_empty() {
-        table(page, &keys);
+        page.push_str("| key | default | value | meaning |\n|---|---|---|---|\n");
+    }
+    for key in keys {
+        page.push_str(&row(info, key));
     }
 }
 
@@ -48,16 +53,15 @@ fn table_keys(info: &Info) -> Vec<&'static dyn Described> {
     keys.iter().flat_map(|keys| keys.iter().copied()).collect()
 }
 
-fn table(page: &mut String, keys: &[&'static dyn Described]) {
-    page.push_str("| key | default | value | meaning |\n|---|---|---|---|\n");
-    for key in keys {
-        let default = match key.default() {
-            "" => "–".to_owned(),
-            default => format!("`{default}`"),
-        };
-        let row = [format!("`{}`", key.name()), default, key.allowed().replace('|', "\\|"), key.doc().to_owned()];
-        page.push_str(&format!("| {} |\n", row.join(" | ")));
-    }
+fn row(info: &Info, key: &dyn Described) -> String {
+    let of_delivery = PolicyKeys::KEYS.iter().any(|policy| policy.name() == key.name());
+    let default = match key.default() {
+        _ if of_delivery && info.path != "delivery" => "as in `[delivery]`".to_owned(),
+        "" => "–".to_owned(),
+        default => format!("`{default}`"),
+    };
+    let allowed = key.allowed().replace('|', "\\|");
+    format!("| `{}` | {default} | {allowed} | {} |\n", key.name(), key.doc())
 }
 
 fn properties(page: &mut String) {

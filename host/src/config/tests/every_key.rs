@@ -34,8 +34,8 @@ const CHANGES: &[(&str, &str, &str, &str)] = &[
     ("handler", "component", r#""b.wasm""#, r#"/b.wasm""#),
 ];
 
-/// Keys of `[[handler]]` that `[handlers]` takes as well. Some of them `[delivery]` takes, too.
-const SHARED: &[(&str, &str, &str)] = &[
+/// Keys of `[[handler]]` that `[handlers]` takes as well.
+const RUN: &[(&str, &str, &str)] = &[
     ("events", r#"["A", "B*"]"#, r#"events: Some(["A", "B*"])"#),
     ("topics", r#"["t1", "t2"]"#, r#"topics: ["t1", "t2"]"#),
     ("group", r#""own""#, "group: Own"),
@@ -45,6 +45,10 @@ const SHARED: &[(&str, &str, &str)] = &[
     ("cpu_time", r#""2s""#, "cpu_time: 2s"),
     ("memory", r#""1MiB""#, "memory: 1048576"),
     ("rollback_after", "0", "rollback_after: None"),
+];
+
+/// Keys that `[delivery]` takes, too.
+const POLICIES: &[(&str, &str, &str)] = &[
     ("ordering", r#""partition""#, "ordering: Partition"),
     ("max_retries", "9", "max_retries: 9"),
     ("retry_base_delay", r#""2s""#, "base_delay: 2s"),
@@ -71,15 +75,15 @@ const GRANTS: &[(&str, &str, &str)] =
 /// All of the above, for each section that takes them.
 fn changes() -> Vec<(&'static str, &'static str, &'static str, &'static str)> {
     let mut changes = CHANGES.to_vec();
-    let policies = SHARED.split_at(9).1;
-    for (sections, keys) in [
-        (["handlers", "handler"], SHARED),
-        (["handlers.limits", "handler.limits"], LIMITS),
-        (["handlers.grants", "handler.grants"], GRANTS),
-        (["delivery", ""], policies),
-    ] {
-        for section in sections.into_iter().filter(|section| !section.is_empty()) {
-            changes.extend(keys.iter().map(|(key, value, shown)| (section, *key, *value, *shown)));
+    let takers: &[(&[&'static str], _)] = &[
+        (&["handlers", "handler"], RUN),
+        (&["delivery", "handlers", "handler"], POLICIES),
+        (&["handlers.limits", "handler.limits"], LIMITS),
+        (&["handlers.grants", "handler.grants"], GRANTS),
+    ];
+    for (sections, keys) in takers {
+        for section in *sections {
+            changes.extend(keys.iter().map(|(key, value, shown)| (*section, *key, *value, *shown)));
         }
     }
     changes

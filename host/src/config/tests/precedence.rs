@@ -78,6 +78,16 @@ fn an_empty_file_is_a_configuration() {
 }
 
 #[test]
+fn the_defaults() {
+    let folder = Folder::new();
+    let config = folder.good("[[handler]]\nname = \"a\"\ncomponent = \"a.wasm\"\n");
+    let shown = format!("{config:#?}").replace(&folder.path().display().to_string(), "<folder>");
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!("defaults", shown);
+    });
+}
+
+#[test]
 fn a_server_is_understood() {
     let origin = |text: &str| {
         let config = Folder::new()
