@@ -1,0 +1,178 @@
+//! The way from the sandbox's calls to a handler.
+//!
+//! `export!` makes the component's exports; everything else happens here, in the same code for
+//! the sandbox and for native tests. Which of the contract's two ways the component speaks is
+//! decided here alone.
+
+#[cfg(target_arch = "wasm32")]
+pub use wasm::{describe, handle};
+
+use std::cell::RefCell;
+
+use crate::verdict::settle;
+use crate::{Error, Event, Handler, Verdict};
+
+/// Makes a component of a [`Handler`]. Once in a crate, which must be a `cdylib`.
+///
+/// ```
+/// # use sandbus_sdk::{Event, Handler, Result, Verdict};
+/// #[derive(Default)]
+/// struct Ignore;
+///
+/// impl Handler for Ignore {
+///     const EVENTS: &'static [&'static str] = &["*"];
+///
+///     fn handle(&mut self, _: &Event) -> Result {
+///         Ok(Verdict::Skip)
+///     }
+/// }
+///
+/// sandbus_sdk::export!(Ignore);
+/// ```
+///
+/// The component describes itself with the crate's name and version. A panic in the handler is
+/// logged at error level before the sandbox ends the instance.
+#[macro_export]
+macro_rules! export {
+    ($handler:ty) => {
+        // Names here could hide those that `$handler` is made of, so they are nobody else's.
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            use $crate::__private::bindings::exports::sandbus::handler as __sandbus_exports;
+
+            ::std::thread_local! {
+                static __SANDBUS_INSTANCE: $crate::__private::Instance<$handler> =
+                    const { $crate::__private::Instance::new() };
+            }
+
+            struct __SandbusComponent;
+
+            impl __sandbus_exports::descriptor::Guest for __SandbusComponent {
+                fn describe() -> __sandbus_exports::descriptor::Description {
+                    $crate::__private::describe::<$handler>(
+                        ::core::env!("CARGO_PKG_NAME"),
+                        ::core::env!("CARGO_PKG_VERSION"),
+                    )
+                }
+            }
+
+            impl __sandbus_exports::typed::Guest for __SandbusComponent {
+                fn handle(
+                    event: __sandbus_exports::typed::Event,
+                ) -> ::core::result::Result<__sandbus_exports::typed::Verdict, __sandbus_exports::typed::Error>
+                {
+                    __SANDBUS_INSTANCE.with(|instance| $crate::__private::handle(instance, event))
+                }
+            }
+
+            $crate::__private::bindings::export!(
+                __SandbusComponent with_types_in $crate::__private::bindings
+            );
+        };
+
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = $crate::__private::is_handler::<$handler>();
+    };
+}
+
+/// The handler's value in one instance, made with its first event.
+pub struct Instance<H> {
+    handler: RefCell<Option<H>>,
+}
+
+impl<H: Handler> Instance<H> {
+    /// An instance that has had no event.
+    #[allow(clippy::new_without_default, reason = "made by the macro alone, in a constant")]
+    pub const fn new() -> Self {
+        Self { handler: RefCell::new(None) }
+    }
+
+    /// Runs one try. The host never calls an instance that is working.
+    pub(crate) fn run(&self, event: &Event) -> Result<Verdict, Error> {
+        let mut slot = self.handler.borrow_mut();
+        let handler = match &mut *slot {
+            Some(handler) => handler,
+            empty => empty.insert(H::create()?),
+        };
+        settle(handler.handle(event))
+    }
+
+    /// The handler's value, once it is made.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn get_mut(&mut self) -> Option<&mut H> {
+        self.handler.get_mut().as_mut()
+    }
+}
+
+/// Compiles for handlers alone, so that native builds check what `export!` was given.
+pub const fn is_handler<H: Handler>() {}
+
+#[cfg(target_arch = "wasm32")]
+mod wasm {
+    use std::cell::Cell;
+    use std::panic;
+
+    use super::Instance;
+    use crate::bindings::handler::exports::sandbus::handler::descriptor::Description;
+    use crate::bindings::handler::sandbus::handler::types;
+    use crate::event::{HeaderRecord, Record};
+    use crate::verdict::retry_millis;
+    use crate::{Event, Handler, Verdict, log};
+
+    /// What the component says of itself.
+    pub fn describe<H: Handler>(name: &str, version: &str) -> Description {
+        let attribute = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        Description {
+            events: H::EVENTS.iter().map(|&pattern| pattern.into()).collect(),
+            attributes: vec![
+                attribute("sdk", concat!("sandbus-sdk-rust ", env!("CARGO_PKG_VERSION"))),
+                attribute("language", "rust"),
+                attribute("name", name),
+                attribute("version", version),
+            ],
+        }
+    }
+
+    /// One event by the typed way.
+    pub fn handle<H: Handler>(instance: &Instance<H>, event: types::Event) -> Result<types::Verdict, types::Error> {
+        log_panics();
+        match instance.run(&lift(event)) {
+            Ok(Verdict::Ack) => Ok(types::Verdict::Ack),
+            Ok(Verdict::Skip) => Ok(types::Verdict::Skip),
+            Ok(Verdict::Retry(after)) => Ok(types::Verdict::Retry(after.map(retry_millis))),
+            Ok(Verdict::DeadLetter(reason)) => Ok(types::Verdict::DeadLetter(reason)),
+            Err(error) => {
+                let (kind, message) = error.into_parts();
+                Err(types::Error { kind, message })
+            }
+        }
+    }
+
+    /// From the first call on, a panic leaves its message in the log before the instance aborts.
+    fn log_panics() {
+        thread_local! {
+            static LOGGED: Cell<bool> = const { Cell::new(false) };
+        }
+        if !LOGGED.replace(true) {
+            panic::set_hook(Box::new(log::write_panic));
+        }
+    }
+
+    fn lift(event: types::Event) -> Event {
+        let headers = event.headers.into_iter();
+        Event {
+            record: Record {
+                topic: event.topic,
+                partition: event.partition,
+                offset: event.offset,
+                timestamp: event.timestamp,
+                key: event.key,
+                value: event.value,
+                headers: headers.map(|header| HeaderRecord { name: header.name, value: header.value }).collect(),
+                id: event.id,
+                event_type: event.event_type,
+                attempt: event.attempt,
+            },
+        }
+    }
+}
