@@ -110,7 +110,7 @@ impl Refusal {
         Self { code: code.into(), message: message.into() }
     }
 
-    /// The host's word for programs, such as `denied` or `bad-topic`.
+    /// The host's word for programs, such as `denied` or `bad_topic`.
     pub fn code(&self) -> &str {
         &self.code
     }
@@ -138,7 +138,7 @@ fn kind_of<E: StdError + 'static>(error: &E) -> String {
         return error.kind().to_owned();
     }
     if let Some(refusal) = any.downcast_ref::<Refusal>() {
-        return refusal.code.replace('-', "_");
+        return refusal.code.clone();
     }
     kind_from_type(type_name::<E>())
 }
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_known_by_its_code() {
-        let error = Error::from(Refusal::new("too-large", "2 MiB"));
+        let error = Error::from(Refusal::new("too_large", "2 MiB"));
         assert_eq!((error.kind(), error.message()), ("too_large", "2 MiB"));
     }
 

@@ -14,7 +14,7 @@
 //!
 //! Names and attribute keys are `[a-z][a-z0-9_]{0,63}` and do not end in `_total`. What is recorded
 //! in a failed try counts too, so record last. The numbers of names and of attribute sets are
-//! bounded by the host; what it refuses (`bad-name`, `bad-attribute`, `bad-value`) changes nothing.
+//! bounded by the host; what it refuses (`bad_name`, `bad_attribute`, `bad_value`) changes nothing.
 
 use crate::{Refusal, host};
 

@@ -90,7 +90,7 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// A refusal: `denied` without a grant, `too-large`, `bad-topic`.
+    /// A refusal: `denied` without a grant, `too_large`, `bad_topic`.
     pub fn send(self) -> Result<(), Refusal> {
         host::publish(self)
     }

@@ -51,7 +51,7 @@ impl Recorder {
     pub(crate) fn publish(&mut self, message: Message) -> Result<(), Refusal> {
         let topic = &message.topic;
         if !is_topic(topic) {
-            return Err(Refusal::new("bad-topic", format!("no topic has the name {topic:?}")));
+            return Err(Refusal::new("bad_topic", format!("no topic has the name {topic:?}")));
         }
         if !self.grants.iter().any(|grant| pattern::matches(grant, topic)) {
             return Err(Refusal::new("denied", format!("no publish grant for {topic:?}")));
@@ -63,16 +63,16 @@ impl Recorder {
     pub(crate) fn measure(&mut self, measurement: Measurement) -> Result<(), Refusal> {
         let name = &measurement.name;
         if !is_name(name) {
-            return Err(Refusal::new("bad-name", format!("no metric has the name {name:?}")));
+            return Err(Refusal::new("bad_name", format!("no metric has the name {name:?}")));
         }
         let mut keys = BTreeSet::new();
         for (key, _) in &measurement.attributes {
             if !is_name(key) || !keys.insert(key) {
-                return Err(Refusal::new("bad-attribute", format!("{key:?} of {name:?} is ill-formed or there twice")));
+                return Err(Refusal::new("bad_attribute", format!("{key:?} of {name:?} is ill-formed or there twice")));
             }
         }
         if matches!(measurement.number, Number::Histogram(value) if !value.is_finite()) {
-            return Err(Refusal::new("bad-value", format!("a value of {name:?} is not finite")));
+            return Err(Refusal::new("bad_value", format!("a value of {name:?} is not finite")));
         }
         self.measurements.push(measurement);
         Ok(())
