@@ -17,6 +17,7 @@ use crate::admin::{self, Health};
 use crate::config::{self, Config};
 use crate::delivery::ports::{Observer, Signal};
 use crate::event::Event;
+use crate::kafka::Cluster;
 use crate::kafka::consumer::{ConsumerHandle, Membership};
 use crate::kafka::producer::SharedProducer;
 use crate::telemetry::recorder::Labels;
@@ -106,7 +107,8 @@ impl Host {
     }
 
     fn read(&mut self, loaded: Vec<LoadedHandler>, watch: Watch<'_>, failed: &Sender<anyhow::Error>) -> anyhow::Result<()> {
-        let producer = SharedProducer::new(&self.config.kafka)?;
+        let cluster = Cluster::new(self.config.kafka.clone());
+        let producer = SharedProducer::new(&cluster)?;
         let labels = Arc::new(Labels::default());
         let mut by_group: Vec<(config::GroupName, Vec<LoadedHandler>)> = Vec::new();
         for handler in loaded {
@@ -132,6 +134,7 @@ impl Host {
                 config: &self.config,
                 name,
                 handlers,
+                cluster: &cluster,
                 producer: &producer,
                 membership: Arc::new(membership),
                 instruments: self.telemetry.instruments(),
@@ -144,7 +147,7 @@ impl Host {
         }
         let subscriptions: Vec<(ConsumerHandle, Vec<config::TopicName>)> =
             self.groups.iter().map(|group| (group.consumer.clone(), group.topics.clone())).collect();
-        let watcher = topics::Watcher::new(&self.config, subscriptions, self.health.clone())?;
+        let watcher = topics::Watcher::new(&self.config, &cluster, subscriptions, self.health.clone())?;
         let failed = failed.clone();
         self.services.spawn(async move {
             if let Err(error) = watcher.run().await {

@@ -3,11 +3,14 @@
 //! - [`consumer`]: a thread for each group that polls, and hands over; nothing else.
 //! - [`producer`]: one for the process; answers every record with what the broker said.
 //! - [`topics`]: which topics there are, and the ones that must be made.
-//! - [`headers`], [`convert`]: a record's bytes out of librdkafka and into it. The only `unsafe` code.
+//! - [`headers`], [`convert`]: a record's bytes out of librdkafka and into it.
+//! - [`commit`]: commits whose answer arrives. This and [`headers`] hold the only `unsafe` code.
 //! - [`reader`]: reads a topic without a group, for `sandbus tail`.
 //! - [`embedded`]: a broker inside the process, for `sandbus demo`.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -15,6 +18,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::config;
 
+pub mod commit;
 pub mod consumer;
 pub mod convert;
 pub mod embedded;
@@ -23,75 +27,134 @@ pub mod producer;
 pub mod reader;
 pub mod topics;
 
-/// What every client of this cluster is configured with, besides its own properties.
-fn client_config<'a>(
-    kafka: &'a config::Kafka,
-    properties: impl Iterator<Item = (&'a str, &'a str)>,
-) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", &kafka.bootstrap_servers).set("client.id", "sandbus");
-    for (name, value) in properties {
-        config.set(name, value);
-    }
-    // librdkafka says each failed connection; we say what it means, once in a while.
-    config.set("log.connection.close", "false").set_log_level(RDKafkaLogLevel::Warning);
-    config
+/// How long a complaint is not repeated.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// One cluster, for every client that the process has of it.
+#[derive(Clone)]
+pub struct Cluster {
+    kafka: Arc<config::Kafka>,
+    log: Arc<ConnectionLog>,
 }
 
-/// Turns what a client says of its connection into log lines that an operator can act on.
+impl Cluster {
+    /// The configured one. Nothing is connected yet.
+    pub fn new(kafka: config::Kafka) -> Cluster {
+        let log = ConnectionLog { brokers: kafka.bootstrap_servers.clone(), said: Mutex::default() };
+        Cluster { kafka: Arc::new(kafka), log: Arc::new(log) }
+    }
+
+    /// What every consumer is configured with.
+    fn consumer(&self) -> ClientConfig {
+        self.client(self.kafka.properties.for_consumer())
+    }
+
+    /// What every producer is configured with.
+    fn producer(&self) -> ClientConfig {
+        self.client(self.kafka.properties.for_producer())
+    }
+
+    fn client<'a>(&'a self, properties: impl Iterator<Item = (&'a str, &'a str)>) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.kafka.bootstrap_servers).set("client.id", "sandbus");
+        for (name, value) in properties {
+            config.set(name, value);
+        }
+        // librdkafka says each failed connection; we say what it means, once in a while.
+        config.set("log.connection.close", "false").set_log_level(RDKafkaLogLevel::Warning);
+        config
+    }
+}
+
+/// An error of librdkafka's for people. Its own source says the same again, so that is left out.
+fn in_words(error: &KafkaError) -> anyhow::Error {
+    anyhow::anyhow!("{error}")
+}
+
+/// Why librdkafka did not accept a configuration.
+fn not_accepted(error: KafkaError) -> anyhow::Error {
+    anyhow::anyhow!("kafka.properties are not accepted: {error}")
+}
+
+/// What may be wrong with a connection, as an operator thinks of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Trouble {
+    Away,
+    Name,
+    Tls,
+    Login,
+    Access,
+    Other(i32),
+}
+
+impl Trouble {
+    fn of(code: RDKafkaErrorCode) -> Trouble {
+        match code {
+            RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure => Trouble::Away,
+            RDKafkaErrorCode::Resolve => Trouble::Name,
+            RDKafkaErrorCode::SSL => Trouble::Tls,
+            RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed => Trouble::Login,
+            RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed => Trouble::Access,
+            other => Trouble::Other(other as i32),
+        }
+    }
+
+    fn advice(self) -> &'static str {
+        match self {
+            Trouble::Away => "Kafka cannot be reached; trying again",
+            Trouble::Name => "the name of a Kafka broker does not resolve: check kafka.bootstrap_servers; trying again",
+            Trouble::Tls => {
+                "no TLS connection to Kafka: check \"ssl.ca.location\" and \"security.protocol\" in kafka.properties; trying again"
+            }
+            Trouble::Login => {
+                "Kafka refused the login: check \"sasl.mechanism\", \"sasl.username\" and \"sasl.password\" in kafka.properties; trying again"
+            }
+            Trouble::Access => "Kafka's access rules forbid this",
+            Trouble::Other(_) => "Kafka reports an error",
+        }
+    }
+}
+
+/// Turns what the clients say of their connections into log lines that an operator can act on: each
+/// trouble once in [`QUIET`], whichever client has it.
 #[derive(Debug)]
-pub struct ConnectionLog {
-    brokers: Arc<str>,
-    last: std::sync::Mutex<Option<(RDKafkaErrorCode, std::time::Instant)>>,
+struct ConnectionLog {
+    brokers: String,
+    said: Mutex<HashMap<Trouble, Instant>>,
 }
 
 impl ConnectionLog {
-    /// For clients of these brokers.
-    pub fn new(brokers: &str) -> Self {
-        Self { brokers: brokers.into(), last: std::sync::Mutex::new(None) }
-    }
-
-    /// Says an error, unless it said the same within the last ten seconds.
-    pub fn error(&self, error: &KafkaError, reason: &str) {
+    fn trouble(&self, error: &KafkaError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else {
-            tracing::warn!(brokers = &*self.brokers, reason, "Kafka: {error}");
+            tracing::warn!(brokers = self.brokers, reason, "Kafka: {error}");
             return;
         };
-        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let now = std::time::Instant::now();
-        if last.is_some_and(|(same, at)| same == code && now.duration_since(at).as_secs() < 10) {
+        let (trouble, now) = (Trouble::of(code), Instant::now());
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.get(&trouble).is_some_and(|at| now.duration_since(*at) < QUIET) {
             return;
         }
-        *last = Some((code, now));
-        let advice = match code {
-            RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed => {
-                "Kafka refused the login; check kafka.properties \"sasl.mechanism\", \"sasl.username\" and \"sasl.password\"; trying again"
-            }
-            RDKafkaErrorCode::SSL => {
-                "no TLS connection to Kafka; check kafka.properties \"ssl.ca.location\" and \"security.protocol\"; trying again"
-            }
-            RDKafkaErrorCode::Resolve => "the name of a Kafka broker does not resolve; check kafka.bootstrap_servers; trying again",
-            RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure => {
-                "Kafka cannot be reached; trying again"
-            }
-            RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed => {
-                "Kafka's access rules forbid this"
-            }
-            _ => "Kafka reports an error",
-        };
-        tracing::warn!(brokers = &*self.brokers, code = ?code, reason, "{advice}");
+        said.insert(trouble, now);
+        tracing::warn!(brokers = self.brokers, %code, reason, "{}", trouble.advice());
     }
 }
 
-impl ClientContext for ConnectionLog {
+/// A client that only has connections.
+struct PlainContext(Arc<ConnectionLog>);
+
+impl ClientContext for PlainContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        ConnectionLog::error(self, &error, reason);
+        self.0.trouble(&error, reason);
     }
 }
+
+impl rdkafka::consumer::ConsumerContext for PlainContext {}
 
 /// librdkafka's own lines, for whoever looks into a problem: what matters of them comes as an error too.
 fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {

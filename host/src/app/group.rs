@@ -15,6 +15,7 @@ use crate::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Summ
 use crate::delivery::partition::{HandlerIndex, Policy};
 use crate::delivery::ports::{Guests, Observer, Signal, Tried, Try};
 use crate::event::Record;
+use crate::kafka::Cluster;
 use crate::kafka::consumer::{self, ConsumerHandle, Membership};
 use crate::kafka::producer::SharedProducer;
 use crate::sandbox::pool::Pool;
@@ -29,6 +30,8 @@ pub struct Parts<'a> {
     pub name: GroupName,
     /// Its handlers.
     pub handlers: Vec<LoadedHandler>,
+    /// The cluster.
+    pub cluster: &'a Cluster,
     /// The process's producer.
     pub producer: &'a Arc<SharedProducer>,
     /// Told of rebalances.
@@ -62,10 +65,10 @@ impl Group {
     /// # Errors
     /// Where a client or a thread cannot be made.
     pub fn start(parts: Parts<'_>) -> anyhow::Result<Group> {
-        let Parts { config, name, handlers, producer, membership, instruments, labels, watch, guests, failed } = parts;
+        let Parts { config, name, handlers, cluster, producer, membership, instruments, labels, watch, guests, failed } = parts;
         let (readings_in, readings) = super::readings();
         let (signals_in, signals) = unbounded();
-        let (consumer, thread) = consumer::start(&config.kafka, name.as_str(), readings_in, membership)?;
+        let (consumer, thread) = consumer::start(cluster, name.as_str(), readings_in, membership)?;
         let consumer_thread = std::thread::spawn(move || {
             let ended = thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the consumer's thread panicked")));
             if let Err(error) = ended {

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use crate::admin::Health;
 use crate::config::{Config, DeadLetters, TopicName};
+use crate::kafka::Cluster;
 use crate::kafka::consumer::ConsumerHandle;
 use crate::kafka::topics::{TopicError, Topics};
 
@@ -31,11 +32,12 @@ impl Watcher {
     /// Where a client cannot be made.
     pub fn new(
         config: &Config,
+        cluster: &Cluster,
         subscriptions: Vec<(ConsumerHandle, Vec<TopicName>)>,
         health: Arc<Health>,
     ) -> anyhow::Result<Watcher> {
         Ok(Watcher {
-            topics: Arc::new(Topics::new(&config.kafka)?),
+            topics: Arc::new(Topics::new(cluster)?),
             subscriptions,
             dead_letters: config.delivery.dead_letters.clone(),
             health,
@@ -53,7 +55,7 @@ impl Watcher {
             wanted.insert(topic.to_string(), false);
         }
         self.health.missing(wanted.keys().cloned().collect());
-        let mut away = false;
+        let (mut away, mut named) = (false, Vec::new());
         while wanted.values().any(|ready| !ready) {
             match self.look(&mut wanted).await {
                 Ok(changed) => {
@@ -65,9 +67,10 @@ impl Watcher {
                     if changed {
                         self.subscribe(&wanted);
                     }
-                    if !missing.is_empty() {
+                    if !missing.is_empty() && missing != named {
                         tracing::warn!(topics = missing.join(" "), "there is no such topic; waiting for it");
                     }
+                    named.clone_from(&missing);
                     self.health.missing(missing);
                 }
                 Err(TopicError::Away(error)) => {

@@ -15,6 +15,7 @@ use crate::app::{Host, StartError};
 use crate::config::Config;
 use crate::delivery::ports::{Producer as _, Signal};
 use crate::event::{Event, RecordBuilder};
+use crate::kafka::Cluster as KafkaCluster;
 use crate::kafka::embedded::EmbeddedBroker;
 use crate::kafka::producer::SharedProducer;
 
@@ -125,7 +126,7 @@ impl Demo {
 
     /// Writes the shop's events, and answers how many deliveries they make.
     fn publish(&self, kafka: &crate::config::Kafka, host: &Host) -> Result<usize, Failure> {
-        let producer = SharedProducer::new(kafka)?;
+        let producer = SharedProducer::new(&KafkaCluster::new(kafka.clone()))?;
         let (answers_in, answers) = unbounded();
         let door = producer.door(answers_in);
         let mut expected = 0;

@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use super::{Cluster, Done, Failure};
 use crate::delivery::ports::{Producer as _, Signal};
 use crate::event::json_lines::ParsedLine;
+use crate::kafka::Cluster as KafkaCluster;
 use crate::kafka::producer::{ProducerHandle, SharedProducer};
 
 /// Events that may be on their way at once.
@@ -43,7 +44,7 @@ impl Publish {
         crate::telemetry::log::start(Default::default(), "warn");
         let kafka = self.cluster.kafka()?;
         let topic = self.topic.clone().or_else(|| kafka.topics.first().map(ToString::to_string));
-        let producer = SharedProducer::new(&kafka)?;
+        let producer = SharedProducer::new(&KafkaCluster::new(kafka))?;
         let (answers_in, answers) = unbounded();
         let mut sending =
             Sending { door: producer.door(answers_in), answers, sent: 0, acknowledged: 0, timeout: self.timeout };

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{Cluster, Done, Failure, print_line};
 use crate::event::json_lines;
+use crate::kafka::Cluster as KafkaCluster;
 use crate::kafka::reader::{Start, TopicReader};
 
 /// How long to look for the next event before asking whether the end was reached.
@@ -44,7 +45,7 @@ impl Tail {
         let topic = self.topic.clone().or_else(|| kafka.topics.first().map(ToString::to_string));
         let topic = topic.ok_or_else(|| Failure::Usage("name a topic with --topic".into()))?;
         let start = if self.from_beginning { Start::Beginning } else { Start::End };
-        let mut reader = TopicReader::open(&kafka, &topic, start, self.timeout)?;
+        let mut reader = TopicReader::open(&KafkaCluster::new(kafka), &topic, start, self.timeout)?;
         let mut printed = 0;
         loop {
             if self.max.is_some_and(|max| printed >= max) {

@@ -150,12 +150,10 @@ fn config_value(section: &Section<'_>, key: &str, entry: &Entry) -> Slot<String>
         (_, Some(value)) => {
             return Slot::Good(Reading { value, path, origin });
         }
+        // Not its value: only the handler knows what is a secret there.
         (_, None) => {
-            let found = match &entry.value {
-                Raw::Table(_) => Found::Other("is a table".to_owned()),
-                value => Found::Value(value.shown()),
-            };
-            (found, "text, a number, a date, true or false; the guest reads it as text")
+            let kind = if matches!(entry.value, Raw::Table(_)) { "is a table" } else { "is a list" };
+            (Found::Other(kind.to_owned()), "text, a number, a date, true or false; the guest reads it as text")
         }
     };
     section.context.fault(&path, &origin, found, expected);

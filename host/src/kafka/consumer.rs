@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,14 @@ use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
+use super::commit::commit;
 use super::convert::{TopicNames, list};
-use super::{ConnectionLog, client_config};
-use crate::config;
+use super::{Cluster, ConnectionLog};
 use crate::delivery::ports::{Consumer, Reading};
 use crate::event::{Record, TopicPartition};
 
@@ -100,12 +100,12 @@ pub trait Membership: Send + Sync {
 /// # Errors
 /// Where librdkafka does not accept the configuration.
 pub fn start(
-    kafka: &config::Kafka,
+    cluster: &Cluster,
     group: &str,
     readings: Sender<Reading>,
-    membership: std::sync::Arc<dyn Membership>,
+    membership: Arc<dyn Membership>,
 ) -> anyhow::Result<(ConsumerHandle, JoinHandle<anyhow::Result<()>>)> {
-    let mut config = client_config(kafka, kafka.properties.for_consumer());
+    let (mut config, kafka) = (cluster.consumer(), &cluster.kafka);
     if kafka.properties.get("partition.assignment.strategy").is_none() {
         config.set("partition.assignment.strategy", "cooperative-sticky");
     }
@@ -117,14 +117,14 @@ pub fn start(
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "false");
     let context = GroupContext {
-        connection: ConnectionLog::new(&kafka.bootstrap_servers),
+        connection: cluster.log.clone(),
         rebalances: Mutex::default(),
         answered: AtomicU64::new(0),
         failed: Mutex::default(),
         closing: AtomicBool::new(false),
     };
     let consumer: BaseConsumer<GroupContext> =
-        config.create_with_context(context).context("kafka.properties are not accepted by librdkafka")?;
+        config.create_with_context(context).map_err(super::not_accepted)?;
     let (sender, controls) = unbounded();
     let poll_loop = PollLoop {
         consumer,
@@ -152,7 +152,7 @@ enum Rebalance {
 
 /// What librdkafka calls back, on the consumer's own thread.
 struct GroupContext {
-    connection: ConnectionLog,
+    connection: Arc<ConnectionLog>,
     rebalances: Mutex<Vec<Rebalance>>,
     answered: AtomicU64,
     failed: Mutex<Vec<(String, i32, i64)>>,
@@ -165,7 +165,7 @@ impl ClientContext for GroupContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.connection.error(&error, reason);
+        self.connection.trouble(&error, reason);
     }
 }
 
@@ -212,7 +212,7 @@ struct PollLoop {
     consumer: BaseConsumer<GroupContext>,
     controls: Receiver<Control>,
     readings: Sender<Reading>,
-    membership: std::sync::Arc<dyn Membership>,
+    membership: Arc<dyn Membership>,
     names: TopicNames,
     batch: Vec<Record>,
     batch_bytes: usize,
@@ -252,7 +252,7 @@ impl PollLoop {
                 Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                     anyhow::bail!("the consumer cannot go on: {code}");
                 }
-                Some(Err(error)) => self.consumer.context().connection.error(&error, ""),
+                Some(Err(error)) => self.consumer.context().connection.trouble(&error, ""),
                 // Also after an event, such as a rebalance.
                 None => break,
             }
@@ -286,7 +286,7 @@ impl PollLoop {
                         RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&partitions),
                         _ => self.consumer.assign(&partitions),
                     };
-                    assigned.context("cannot take an assignment")?;
+                    assigned.map_err(|error| super::in_words(&error)).context("cannot take an assignment")?;
                     self.membership.assigned();
                     let partitions = self.names.partitions(&partitions);
                     self.say(Reading::Assigned(partitions));
@@ -309,7 +309,7 @@ impl PollLoop {
         match control {
             Control::Subscribe(topics) => {
                 let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-                self.consumer.subscribe(&topics).context("cannot subscribe")?;
+                self.consumer.subscribe(&topics).map_err(|error| super::in_words(&error)).context("cannot subscribe")?;
             }
             Control::Pause(partitions) => self.log_error("pause", self.consumer.pause(&list(&partitions))),
             Control::Resume(partitions) => self.log_error("resume", self.consumer.resume(&list(&partitions))),
@@ -319,7 +319,7 @@ impl PollLoop {
             }
             Control::Release(partitions, watermarks) => {
                 self.commit_and_wait(&watermarks);
-                give_back(&self.consumer, &list(&partitions)).context("cannot give partitions back")?;
+                give_back(&self.consumer, &list(&partitions)).map_err(|error| super::in_words(&error)).context("cannot give partitions back")?;
             }
             Control::Close(_) => {}
         }
@@ -357,7 +357,7 @@ impl PollLoop {
             let set = offsets.set_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset));
             self.log_error("set offsets of", set);
         }
-        match self.consumer.commit(&offsets, CommitMode::Async) {
+        match commit(&self.consumer, &offsets) {
             Ok(()) => self.issued += 1,
             Err(error) => tracing::warn!(%error, "watermarks were not committed"),
         }

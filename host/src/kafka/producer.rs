@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use anyhow::Context as _;
 use crossbeam_channel::Sender;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -10,8 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 
-use super::{ConnectionLog, client_config, headers};
-use crate::config;
+use super::{Cluster, ConnectionLog, headers};
 use crate::delivery::ports::{Producer, SendError, Signal};
 use crate::event::Outgoing;
 
@@ -21,7 +19,7 @@ pub struct Ticket {
     answers: Sender<Signal>,
 }
 
-struct ProducerLog(ConnectionLog);
+struct ProducerLog(Arc<ConnectionLog>);
 
 impl ClientContext for ProducerLog {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -29,7 +27,7 @@ impl ClientContext for ProducerLog {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(&error, reason);
+        self.0.trouble(&error, reason);
     }
 }
 
@@ -48,7 +46,7 @@ type Client = ThreadedProducer<ProducerLog>;
 /// Sends records for every engine of the process.
 pub struct SharedProducer {
     config: ClientConfig,
-    brokers: String,
+    log: Arc<ConnectionLog>,
     client: RwLock<Arc<Client>>,
 }
 
@@ -57,8 +55,8 @@ impl SharedProducer {
     ///
     /// # Errors
     /// Where librdkafka does not accept the configuration.
-    pub fn new(kafka: &config::Kafka) -> anyhow::Result<Arc<SharedProducer>> {
-        let mut config = client_config(kafka, kafka.properties.for_producer());
+    pub fn new(cluster: &Cluster) -> anyhow::Result<Arc<SharedProducer>> {
+        let mut config = cluster.producer();
         config
             .set("acks", "all")
             .set("enable.idempotence", "true")
@@ -66,11 +64,11 @@ impl SharedProducer {
             .set("partitioner", "murmur2_random")
             // A broker that is away is waited for: nothing that was promised is given up.
             .set("message.timeout.ms", "0");
-        if kafka.properties.get("linger.ms").is_none() {
+        if cluster.kafka.properties.get("linger.ms").is_none() {
             config.set("linger.ms", "5");
         }
-        let client = RwLock::new(Arc::new(connect(&config, &kafka.bootstrap_servers)?));
-        Ok(Arc::new(SharedProducer { config, brokers: kafka.bootstrap_servers.clone(), client }))
+        let client = RwLock::new(Arc::new(connect(&config, &cluster.log)?));
+        Ok(Arc::new(SharedProducer { config, log: cluster.log.clone(), client }))
     }
 
     /// The door of one engine, which is answered through `answers`.
@@ -87,7 +85,7 @@ impl SharedProducer {
         let mut client = self.client.write().unwrap_or_else(PoisonError::into_inner);
         if Arc::ptr_eq(&client, broken) {
             tracing::warn!("the producer cannot go on; making another");
-            match connect(&self.config, &self.brokers) {
+            match connect(&self.config, &self.log) {
                 Ok(renewed) => *client = Arc::new(renewed),
                 Err(error) => tracing::error!("no other producer: {error:#}"),
             }
@@ -95,9 +93,8 @@ impl SharedProducer {
     }
 }
 
-fn connect(config: &ClientConfig, brokers: &str) -> anyhow::Result<Client> {
-    let context = ProducerLog(ConnectionLog::new(brokers));
-    config.create_with_context(context).context("kafka.properties are not accepted by librdkafka")
+fn connect(config: &ClientConfig, log: &Arc<ConnectionLog>) -> anyhow::Result<Client> {
+    config.create_with_context(ProducerLog(log.clone())).map_err(super::not_accepted)
 }
 
 /// One engine's way to the producer.

@@ -6,9 +6,8 @@ use anyhow::Context as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::client_config;
 use super::convert::TopicNames;
-use crate::config;
+use super::{Cluster, PlainContext, in_words, not_accepted};
 use crate::event::Record;
 
 /// Where to start in each partition.
@@ -22,7 +21,7 @@ pub enum Start {
 
 /// Reads one topic.
 pub struct TopicReader {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<PlainContext>,
     names: TopicNames,
     /// Offsets behind the last record of each partition, when the reading began.
     ends: Vec<(i32, i64)>,
@@ -33,8 +32,8 @@ impl TopicReader {
     ///
     /// # Errors
     /// Where no broker answers in time, or there is no such topic.
-    pub fn open(kafka: &config::Kafka, topic: &str, start: Start, patience: Duration) -> anyhow::Result<TopicReader> {
-        let mut config = client_config(kafka, kafka.properties.for_consumer());
+    pub fn open(cluster: &Cluster, topic: &str, start: Start, patience: Duration) -> anyhow::Result<TopicReader> {
+        let mut config = cluster.consumer();
         // A group is needed by name only: partitions are assigned by hand and nothing is committed.
         config
             .set("group.id", "sandbus-tail")
@@ -42,10 +41,12 @@ impl TopicReader {
             .set("isolation.level", "read_committed")
             .set("allow.auto.create.topics", "false")
             .set("auto.offset.reset", "earliest");
-        let consumer: BaseConsumer = config.create().context("kafka.properties are not accepted by librdkafka")?;
-        let servers = &kafka.bootstrap_servers;
+        let context = PlainContext(cluster.log.clone());
+        let consumer: BaseConsumer<PlainContext> = config.create_with_context(context).map_err(not_accepted)?;
+        let servers = &cluster.kafka.bootstrap_servers;
         let metadata = consumer
             .fetch_metadata(Some(topic), patience)
+            .map_err(|error| in_words(&error))
             .with_context(|| format!("no answer from Kafka at {servers}"))?;
         let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
         let partitions: Vec<i32> =
@@ -56,6 +57,7 @@ impl TopicReader {
         for partition in partitions {
             let (_, end) = consumer
                 .fetch_watermarks(topic, partition, patience)
+                .map_err(|error| in_words(&error))
                 .with_context(|| format!("no answer from Kafka about {topic}/{partition}"))?;
             let offset = match start {
                 Start::Beginning => Offset::Beginning,

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::{ConnectionLog, client_config};
-use crate::config;
+use super::{Cluster, PlainContext};
 
 /// How long one question to the brokers may take.
 const ASK: Duration = Duration::from_secs(5);
@@ -16,23 +14,9 @@ const ASK: Duration = Duration::from_secs(5);
 /// Asks a cluster about its topics. Every call blocks, for seconds where no broker answers.
 pub struct Topics {
     // A consumer, because a producer's question would make the topic it asks for.
-    client: BaseConsumer<AskLog>,
-    admin: AdminClient<AskLog>,
+    client: BaseConsumer<PlainContext>,
+    admin: AdminClient<PlainContext>,
 }
-
-struct AskLog(ConnectionLog);
-
-impl rdkafka::ClientContext for AskLog {
-    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
-        super::log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(&error, reason);
-    }
-}
-
-impl rdkafka::consumer::ConsumerContext for AskLog {}
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -50,14 +34,12 @@ impl Topics {
     ///
     /// # Errors
     /// Where librdkafka does not accept the configuration.
-    pub fn new(kafka: &config::Kafka) -> anyhow::Result<Topics> {
-        let context = || AskLog(ConnectionLog::new(&kafka.bootstrap_servers));
-        let not_accepted = "kafka.properties are not accepted by librdkafka";
-        let admin = client_config(kafka, kafka.properties.for_producer());
-        let admin = admin.create_with_context(context()).context(not_accepted)?;
-        let mut config = client_config(kafka, kafka.properties.for_consumer());
+    pub fn new(cluster: &Cluster) -> anyhow::Result<Topics> {
+        let context = || PlainContext(cluster.log.clone());
+        let admin = cluster.producer().create_with_context(context()).map_err(super::not_accepted)?;
+        let mut config = cluster.consumer();
         config.set("allow.auto.create.topics", "false");
-        let client = config.create_with_context(context()).context(not_accepted)?;
+        let client = config.create_with_context(context()).map_err(super::not_accepted)?;
         Ok(Topics { client, admin })
     }
 

@@ -76,7 +76,7 @@ impl GuestState {
         let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         if topic.is_empty() || topic.len() > MAX_TOPIC_BYTES || !topic.bytes().all(legal) || [".", ".."].contains(&topic)
         {
-            return Err(Refusal { code: "bad-topic", message: format!("{topic:?} is no topic name") });
+            return Err(Refusal { code: "bad_topic", message: format!("{topic:?} is no topic name") });
         }
         if !self.settings.grants.publishes_to(topic) {
             let message = format!("no grant allows publishing to {topic:?}");
@@ -87,11 +87,11 @@ impl GuestState {
         let bytes = length(&message.key) + length(&message.value) + headers;
         if bytes > MAX_MESSAGE_BYTES {
             let message = format!("{bytes} bytes; at most {MAX_MESSAGE_BYTES} may be sent");
-            return Err(Refusal { code: "too-large", message });
+            return Err(Refusal { code: "too_large", message });
         }
         // A header's name is a C string on its way to the broker.
         if message.headers.iter().any(|header| header.name.contains('\0')) {
-            return Err(Refusal { code: "bad-name", message: "a header's name contains NUL".into() });
+            return Err(Refusal { code: "bad_name", message: "a header's name contains NUL".into() });
         }
         Ok(())
     }

@@ -107,7 +107,7 @@ impl Known {
             GuestValue::UpDown(_) => self.updowns.contains_key(metric.name),
         };
         if !known && metrics >= MAX_METRICS {
-            return Err(refusal("bad-name", format!("a handler may have {MAX_METRICS} metrics")));
+            return Err(refusal("bad_name", format!("a handler may have {MAX_METRICS} metrics")));
         }
         let mut attributes = metric.attributes.to_vec();
         attributes.sort_unstable();
@@ -115,7 +115,7 @@ impl Known {
         if !self.attribute_sets.contains(&set) {
             if self.attribute_sets.len() >= MAX_ATTRIBUTE_SETS {
                 let message = format!("a handler may have {MAX_ATTRIBUTE_SETS} sets of attributes");
-                return Err(refusal("bad-attribute", message));
+                return Err(refusal("bad_attribute", message));
             }
             self.attribute_sets.insert(set);
         }
@@ -130,22 +130,22 @@ impl Known {
 pub fn check(metric: &GuestMetric<'_>) -> Result<(), Refusal> {
     if !is_name(metric.name) {
         let message = format!("{:?} is no name: [a-z][a-z0-9_]{{0,63}}, not ending in _total", metric.name);
-        return Err(refusal("bad-name", message));
+        return Err(refusal("bad_name", message));
     }
     if metric.attributes.len() > MAX_ATTRIBUTES {
-        return Err(refusal("bad-attribute", format!("a measurement may have {MAX_ATTRIBUTES} attributes")));
+        return Err(refusal("bad_attribute", format!("a measurement may have {MAX_ATTRIBUTES} attributes")));
     }
     for (index, (key, value)) in metric.attributes.iter().enumerate() {
         let repeated = metric.attributes.iter().take(index).any(|(earlier, _)| earlier == key);
         if !is_name(key) || RESERVED.contains(key) || key.starts_with("__") || repeated {
-            return Err(refusal("bad-attribute", format!("{key:?} is ill-formed, repeated or reserved")));
+            return Err(refusal("bad_attribute", format!("{key:?} is ill-formed, repeated or reserved")));
         }
         if value.len() > MAX_VALUE_BYTES {
-            return Err(refusal("bad-attribute", format!("the value of {key:?} is longer than {MAX_VALUE_BYTES} bytes")));
+            return Err(refusal("bad_attribute", format!("the value of {key:?} is longer than {MAX_VALUE_BYTES} bytes")));
         }
     }
     match metric.value {
-        GuestValue::Histogram(value) if !value.is_finite() => Err(refusal("bad-value", format!("{value} is not finite"))),
+        GuestValue::Histogram(value) if !value.is_finite() => Err(refusal("bad_value", format!("{value} is not finite"))),
         _ => Ok(()),
     }
 }
@@ -183,16 +183,16 @@ mod tests {
         let sink = sink();
         assert_eq!(count(&sink, "orders", &[("region", "eu")]), Ok(()));
         for name in ["", "Orders", "1a", "a-b", "a.b", "a\n", "orders_total", &"a".repeat(65)] {
-            assert_eq!(count(&sink, name, &[]), Err("bad-name"), "{name:?}");
+            assert_eq!(count(&sink, name, &[]), Err("bad_name"), "{name:?}");
         }
         for key in ["", "A", "handler_name", "le", "a b", "x\"", "__name__"] {
-            assert_eq!(count(&sink, "a", &[(key, "v")]), Err("bad-attribute"), "{key:?}");
+            assert_eq!(count(&sink, "a", &[(key, "v")]), Err("bad_attribute"), "{key:?}");
         }
-        assert_eq!(count(&sink, "a", &[("k", "1"), ("k", "2")]), Err("bad-attribute"));
-        assert_eq!(count(&sink, "a", &[("k", &"v".repeat(129))]), Err("bad-attribute"));
+        assert_eq!(count(&sink, "a", &[("k", "1"), ("k", "2")]), Err("bad_attribute"));
+        assert_eq!(count(&sink, "a", &[("k", &"v".repeat(129))]), Err("bad_attribute"));
         let value = GuestValue::Histogram(f64::NAN);
         let refused = sink.metric(&GuestMetric { name: "a", value, attributes: &[] });
-        assert_eq!(refused.unwrap_err().code, "bad-value");
+        assert_eq!(refused.unwrap_err().code, "bad_value");
     }
 
     #[test]
@@ -201,11 +201,11 @@ mod tests {
         for n in 0..MAX_METRICS {
             assert_eq!(count(&sink, &format!("m{n}"), &[]), Ok(()));
         }
-        assert_eq!(count(&sink, "one_more", &[]), Err("bad-name"));
+        assert_eq!(count(&sink, "one_more", &[]), Err("bad_name"));
         for n in MAX_METRICS..MAX_ATTRIBUTE_SETS {
             assert_eq!(count(&sink, "m0", &[("k", &n.to_string())]), Ok(()));
         }
-        assert_eq!(count(&sink, "m0", &[("k", "one more")]), Err("bad-attribute"));
+        assert_eq!(count(&sink, "m0", &[("k", "one more")]), Err("bad_attribute"));
         assert_eq!(count(&sink, "m0", &[]), Ok(()), "a known set goes on");
     }
 }

@@ -40,6 +40,7 @@ fn faults_hide_secrets() {
         format!("[kafka]\nbootstrap_servers = \"sasl://u:{SECRET}@b\"\n"),
         format!("[kafka]\nbootstrap_servers = \"u:{SECRET}@b,u2:{SECRET}@c\"\n"),
         format!("[telemetry]\notlp_endpoint = \"https://u:{SECRET}@b\"\n"),
+        format!("[handlers.config]\na = [\"{SECRET}\"]\nb = {{ c = \"{SECRET}\" }}\n"),
         format!("[handlers.grants]\nhttp = [\"https://u:{SECRET}@b\"]\n"),
     ];
     for name in librdkafka::names_of(|kind| kind == Kind::Secret) {
