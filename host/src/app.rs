@@ -101,12 +101,27 @@ impl Host {
 
         let loaded = guests.block_on(handlers::load(&config, &telemetry))?;
         let (failed, failures) = unbounded();
-        let mut host = Host { config, health, telemetry, groups: Vec::new(), handlers: Vec::new(), failures, admin, guests, services };
+        let mut host = Host {
+            config,
+            health,
+            telemetry,
+            groups: Vec::new(),
+            handlers: Vec::new(),
+            failures,
+            admin,
+            guests,
+            services,
+        };
         host.read(loaded, watch, &failed)?;
         Ok(host)
     }
 
-    fn read(&mut self, loaded: Vec<LoadedHandler>, watch: Watch<'_>, failed: &Sender<anyhow::Error>) -> anyhow::Result<()> {
+    fn read(
+        &mut self,
+        loaded: Vec<LoadedHandler>,
+        watch: Watch<'_>,
+        failed: &Sender<anyhow::Error>,
+    ) -> anyhow::Result<()> {
         let cluster = Cluster::new(self.config.kafka.clone());
         let producer = SharedProducer::new(&cluster)?;
         let labels = Arc::new(Labels::default());

@@ -100,9 +100,7 @@ impl Record {
 
     /// Names and values of all headers, in order.
     pub fn headers(&self) -> impl ExactSizeIterator<Item = (&[u8], Option<&[u8]>)> + '_ {
-        self.headers.iter().map(|(name, value)| {
-            (name.of(&self.buffer).unwrap_or_default(), value.of(&self.buffer))
-        })
+        self.headers.iter().map(|(name, value)| (name.of(&self.buffer).unwrap_or_default(), value.of(&self.buffer)))
     }
 
     /// The value of the first header of that name. The outer `Option` tells whether there is one.
@@ -198,10 +196,10 @@ impl Event {
     ///
     /// # Errors
     /// Gives the record back, with the reason, where a handler could not be shown it.
-    pub fn decode(record: Record) -> Result<Event, (Record, Undecodable)> {
+    pub fn decode(record: Record) -> Result<Event, Box<(Record, Undecodable)>> {
         match Identity::of(&record) {
             Ok(identity) => Ok(Event { record, identity }),
-            Err(reason) => Err((record, reason)),
+            Err(reason) => Err(Box::new((record, reason))),
         }
     }
 }

@@ -44,6 +44,17 @@ impl Cluster {
         Cluster { kafka: Arc::new(kafka), log: Arc::new(log) }
     }
 
+    /// Whether librdkafka accepts the configured properties. Asks no broker.
+    ///
+    /// # Errors
+    /// The property that it does not accept, and why.
+    pub fn check(&self) -> anyhow::Result<()> {
+        for config in [self.consumer(), self.producer()] {
+            config.create_native_config().map_err(not_accepted)?;
+        }
+        Ok(())
+    }
+
     /// What every consumer is configured with.
     fn consumer(&self) -> ClientConfig {
         self.client(self.kafka.properties.for_consumer())

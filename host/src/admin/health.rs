@@ -58,7 +58,8 @@ impl Health {
         if !state.missing.is_empty() {
             return Err(format!("waiting for topics: {}", state.missing.join(", ")));
         }
-        let waiting: Vec<_> = state.groups.iter().filter(|(_, assigned)| !**assigned).map(|(g, _)| g.as_str()).collect();
+        let waiting: Vec<_> =
+            state.groups.iter().filter(|(_, assigned)| !**assigned).map(|(g, _)| g.as_str()).collect();
         if waiting.is_empty() { Ok(()) } else { Err(format!("waiting for an assignment of: {}", waiting.join(", "))) }
     }
 }

@@ -65,7 +65,8 @@ impl Group {
     /// # Errors
     /// Where a client or a thread cannot be made.
     pub fn start(parts: Parts<'_>) -> anyhow::Result<Group> {
-        let Parts { config, name, handlers, cluster, producer, membership, instruments, labels, watch, guests, failed } = parts;
+        let Parts { config, name, handlers, cluster, producer, membership, instruments, labels, watch, guests, failed } =
+            parts;
         let (readings_in, readings) = super::readings();
         let (signals_in, signals) = unbounded();
         let (consumer, thread) = consumer::start(cluster, name.as_str(), readings_in, membership)?;
@@ -77,11 +78,8 @@ impl Group {
         });
         let names: Vec<Arc<str>> = handlers.iter().map(|handler| handler.config.name.shared()).collect();
         let digests = handlers.iter().map(|handler| handler.component.digest.clone());
-        let recorder: Arc<dyn Observer> = Arc::new(Recorder::new(
-            instruments.clone(),
-            labels.clone(),
-            names.iter().cloned().zip(digests),
-        ));
+        let recorder: Arc<dyn Observer> =
+            Arc::new(Recorder::new(instruments.clone(), labels.clone(), names.iter().cloned().zip(digests)));
         let observer = match watch(&names) {
             Some(watch) => Arc::new(Both(recorder, watch)),
             None => recorder,

@@ -9,12 +9,15 @@ use serde_json::json;
 use super::{Done, Failure, print_line};
 use crate::app::handlers::{self, LoadedHandler};
 use crate::config::{Config, Handler};
+use crate::kafka::Cluster;
 use crate::sandbox::ports::{GuestMetric, GuestSink, LogLevel, Refusal};
 use crate::sandbox::state::HandlerSettings;
 
 /// Check a configuration with all its components, or one component, without Kafka
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sandbus check -c sandbus.toml\n  sandbus check target/components/order-projection-rust.wasm")]
+#[command(
+    after_help = "Examples:\n  sandbus check -c sandbus.toml\n  sandbus check target/components/order-projection-rust.wasm"
+)]
 pub struct Check {
     /// Configuration file [default: sandbus.toml]
     #[arg(short, long, value_name = "FILE", conflicts_with = "component")]
@@ -35,6 +38,7 @@ impl Check {
                 (Config::load(file)?, Failure::Usage)
             }
         };
+        Cluster::new(config.kafka.clone()).check().map_err(|error| Failure::Usage(format!("{error:#}")))?;
         let loaded = load(&config).map_err(|errors| wrong(errors.join("\n")))?;
         if self.json {
             let handlers: Vec<_> = loaded.iter().map(as_json).collect();

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Args;
 use crossbeam_channel::unbounded;
-use serde_json::json;
 
 use super::{Done, Failure, print_line};
 use crate::app::{Host, StartError};
@@ -186,16 +185,17 @@ fn configuration(brokers: &str, folder: &Path) -> String {
     let handlers = COMPONENTS.map(|name| {
         let path = toml::Value::String(component(folder, name).to_string_lossy().into_owned());
         let more = match name {
-            "notify" => format!("config = {{ topic = {NOTIFICATIONS:?} }}\ngrants = {{ publish = [{NOTIFICATIONS:?}] }}\n"),
+            "notify" => {
+                format!("config = {{ topic = {NOTIFICATIONS:?} }}\ngrants = {{ publish = [{NOTIFICATIONS:?}] }}\n")
+            }
             "payment-check" => "config = { provider_retry_ms = 200 }\n".into(),
             _ => String::new(),
         };
         format!("[[handler]]\nname = {name:?}\ncomponent = {path}\n{more}")
     });
-    let settings = json!({ "brokers": brokers, "topic": TOPIC });
     format!(
-        "[kafka]\nbootstrap_servers = {}\ntopics = [{}]\nconsumer_group = \"demo\"\n\
+        "[kafka]\nbootstrap_servers = {brokers:?}\ntopics = [{TOPIC:?}]\nconsumer_group = \"demo\"\n\
          [delivery]\nretry_base_delay = \"100ms\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[handlers]\nconcurrency = 2\n{}",
-        settings["brokers"], settings["topic"], handlers.concat(),
+        handlers.concat(),
     )
 }

@@ -21,7 +21,9 @@ const WINDOW: usize = 10_000;
 /// One event a line: {"type":"OrderCreated","key":"o-1","headers":{"tenant_id":"t"},"value":{...}}.
 /// Ends when the broker has acknowledged all of them.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  echo '{\"type\":\"OrderCreated\",\"key\":\"o-1\",\"value\":{\"total\":12.5}}' | sandbus publish --topic events.stream")]
+#[command(
+    after_help = "Example:\n  echo '{\"type\":\"OrderCreated\",\"key\":\"o-1\",\"value\":{\"total\":12.5}}' | sandbus publish --topic events.stream"
+)]
 pub struct Publish {
     #[command(flatten)]
     cluster: Cluster,

@@ -9,13 +9,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Done, Failure};
 use crate::app::{Host, StartError};
 use crate::config::Config;
+use crate::kafka::Cluster;
 use crate::telemetry::log::{self, LogFormat};
 
 /// Run the host: read Kafka, run every handler, until SIGTERM
 ///
 /// SIGTERM or Ctrl-C finishes what runs, commits and leaves the group; a second one ends at once.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  sandbus run -c sandbus.toml\n  SANDBUS_KAFKA__BOOTSTRAP_SERVERS=kafka:9092 sandbus run --log-format json")]
+#[command(
+    after_help = "Example:\n  sandbus run -c sandbus.toml\n  SANDBUS_KAFKA__BOOTSTRAP_SERVERS=kafka:9092 sandbus run --log-format json"
+)]
 pub struct Run {
     /// Configuration file
     #[arg(short, long, value_name = "FILE", default_value = "sandbus.toml")]
@@ -29,6 +32,7 @@ impl Run {
     pub(super) fn run(self) -> Done {
         log::start(self.log_format, "info");
         let config = Config::load(&self.config)?;
+        Cluster::new(config.kafka.clone()).check().map_err(|error| Failure::Usage(format!("{error:#}")))?;
         let host = Host::start(config, &|_| None).map_err(|error| match error {
             StartError::Handlers(_) => Failure::Usage(error.to_string()),
             StartError::Other(error) => error.into(),

@@ -76,9 +76,8 @@ impl Test {
         let mut session =
             Session { loaded, settings, records, instance: None, json: self.json, faults: 0, undecodable: 0, tried: 0 };
         for (index, line) in lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let parsed = ParsedLine::parse(line, Some(&topic)).map_err(|error| {
-                Failure::Wrong(format!("{}, line {}: {error}", self.events.display(), index + 1))
-            })?;
+            let parsed = ParsedLine::parse(line, Some(&topic))
+                .map_err(|error| Failure::Wrong(format!("{}, line {}: {error}", self.events.display(), index + 1)))?;
             runtime.block_on(session.event(parsed, index as i64, self.attempts.max(1)))?;
         }
         session.end()
@@ -166,9 +165,9 @@ impl Session {
         let at = format!("{}/{}/{}", record.topic(), record.partition(), record.offset());
         let event = match Event::decode(record) {
             Ok(event) => Arc::new(event),
-            Err((_, reason)) => {
+            Err(undecodable) => {
                 self.undecodable += 1;
-                return self.note(&at, "undecodable", &reason.to_string());
+                return self.note(&at, "undecodable", &undecodable.1.to_string());
             }
         };
         let event_type = &event.identity.event_type;
@@ -180,8 +179,8 @@ impl Session {
             let tried = self.try_once(Try { epoch: 0, id, attempt, lane: 0, event: event.clone() }).await;
             self.tried += 1;
             let fault = matches!(tried.ending, Ending::Fault { .. });
-            let last = attempt == attempts
-                || matches!(tried.ending, Ending::Ack | Ending::Skip | Ending::DeadLetter(_));
+            let last =
+                attempt == attempts || matches!(tried.ending, Ending::Ack | Ending::Skip | Ending::DeadLetter(_));
             self.faults += usize::from(fault);
             self.show(&at, &tried)?;
             if last {

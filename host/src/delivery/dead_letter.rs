@@ -3,8 +3,8 @@
 
 use std::time::SystemTime;
 
-use crate::event::outgoing::{Outgoing, OutgoingHeader};
 use crate::event::Record;
+use crate::event::outgoing::{Outgoing, OutgoingHeader};
 
 /// Every header that a dead letter adds starts with this. Incoming ones of that name are replaced.
 pub const HEADER_PREFIX: &str = "dlq_";
@@ -113,7 +113,10 @@ mod tests {
         builder.header(b"dlq_reason", Some(b"forged"));
         builder.header(b"a", Some(b"2"));
         let outgoing = letter().to_record(&builder.build(), "orders.dlq");
-        assert_eq!((&*outgoing.topic, outgoing.key.as_deref(), outgoing.value.as_deref()), ("orders.dlq", Some(&b""[..]), Some(&b"v"[..])));
+        assert_eq!(
+            (&*outgoing.topic, outgoing.key.as_deref(), outgoing.value.as_deref()),
+            ("orders.dlq", Some(&b""[..]), Some(&b"v"[..]))
+        );
         let expected = [
             ("a", "<null>"),
             ("a", "2"),

@@ -5,7 +5,8 @@
 //! Reading stops (`pause`) before a partition's window or its share of the buffer is passed; what the
 //! consumer had already taken in is still accepted.
 
-use std::collections::{HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,6 +19,9 @@ use super::ports::{Consumer, Epoch, Guests, Observer, Producer, Reading, SendErr
 use super::verdict::{Reason, error_type};
 use crate::config::{DeadLetters, Ordering, Pattern, TopicName};
 use crate::event::{Event, Outgoing, Record, TopicPartition};
+
+/// How long a record waits that the broker could not take.
+const RESEND: Duration = Duration::from_secs(1);
 
 /// One handler, as the engine needs to know it.
 #[derive(Clone, Debug)]
@@ -120,14 +124,15 @@ struct Sending {
     id: DeliveryId,
     record: Outgoing,
     purpose: Purpose,
-    /// When it may be sent again, after the broker could not take it.
-    again_at: Option<Instant>,
 }
 
 enum Purpose {
     /// One record of an acknowledged try's outbox.
     Publish,
-    DeadLetter { reason: Reason, error_type: Box<str> },
+    DeadLetter {
+        reason: Reason,
+        error_type: Box<str>,
+    },
 }
 
 /// An acknowledged try whose outbox is on its way.
@@ -165,6 +170,8 @@ pub struct Engine {
     busy: Vec<u32>,
     started: HashMap<(Epoch, DeliveryId), TopicPartition>,
     sending: HashMap<u64, Sending>,
+    /// Tokens of what the broker could not take, by the time at which it is sent again.
+    resend: BinaryHeap<Reverse<(Instant, u64)>>,
     publishing: HashMap<(Epoch, DeliveryId), Publishing>,
     next_token: u64,
     draining: Vec<Draining>,
@@ -191,6 +198,7 @@ impl Engine {
             epoch: 0,
             started: HashMap::new(),
             sending: HashMap::new(),
+            resend: BinaryHeap::new(),
             publishing: HashMap::new(),
             next_token: 0,
             draining: Vec::new(),
@@ -229,7 +237,7 @@ impl Engine {
 
     fn next_deadline(&self) -> Instant {
         let retries = self.partitions.values().filter_map(|assigned| assigned.partition.next_due());
-        let sends = self.sending.values().filter_map(|sending| sending.again_at);
+        let sends = self.resend.peek().map(|Reverse((at, _))| *at);
         let drains = self.draining.iter().map(|draining| draining.until);
         retries.chain(sends).chain(drains).chain(self.shutdown).fold(self.next_commit, Instant::min)
     }
@@ -362,7 +370,8 @@ impl Engine {
                 let held = Arc::new(Held { record: HeldRecord::Event(event) });
                 assigned.partition.receive(offset, bytes, held, wants, &mut out);
             }
-            Err((record, reason)) => {
+            Err(undecodable) => {
+                let (record, reason) = *undecodable;
                 tracing::warn!(partition = %topic_partition, offset, %reason, "undecodable");
                 self.doors.observer.consumed(&record, error_type::OTHER);
                 let held = Arc::new(Held { record: HeldRecord::Undecodable(record) });
@@ -494,7 +503,7 @@ impl Engine {
         self.publishing.insert((epoch, id), publishing);
         for record in tried.outbox {
             let partition = topic_partition.clone();
-            self.send(Sending { partition, epoch, id, record, purpose: Purpose::Publish, again_at: None });
+            self.send(Sending { partition, epoch, id, record, purpose: Purpose::Publish });
         }
     }
 
@@ -528,7 +537,7 @@ impl Engine {
         tracing::warn!(handler, partition = %topic_partition, offset = record.offset(), event_type = held.event_type(), reason = reason.name(), error_type = &*error_type, "to the dead letters");
         let partition = topic_partition.clone();
         let purpose = Purpose::DeadLetter { reason, error_type };
-        self.send(Sending { partition, epoch, id, record: outgoing, purpose, again_at: None });
+        self.send(Sending { partition, epoch, id, record: outgoing, purpose });
     }
 
     fn send(&mut self, sending: Sending) {
@@ -555,8 +564,8 @@ impl Engine {
             // A dead letter is never given up: the partition stands still, visibly, until it can go.
             Err(SendError::Refused(message) | SendError::TooLarge(message) | SendError::Unavailable(message)) => {
                 tracing::warn!(topic = %sending.record.topic, message, "the broker did not take a record; trying again");
-                sending.again_at = Some(Instant::now() + Duration::from_secs(1));
                 self.sending.insert(token, sending);
+                self.resend.push(Reverse((Instant::now() + RESEND, token)));
             }
         }
     }
@@ -591,7 +600,13 @@ impl Engine {
         }
     }
 
-    fn settle(&mut self, topic_partition: &TopicPartition, epoch: Epoch, id: DeliveryId, refused: Option<(u32, String)>) {
+    fn settle(
+        &mut self,
+        topic_partition: &TopicPartition,
+        epoch: Epoch,
+        id: DeliveryId,
+        refused: Option<(u32, String)>,
+    ) {
         let Some(assigned) = self.partitions.get_mut(topic_partition) else { return };
         if assigned.epoch != epoch {
             return;
@@ -620,10 +635,13 @@ impl Engine {
         for (topic_partition, out) in due {
             self.obey(&topic_partition, out);
         }
-        for (token, sending) in &mut self.sending {
-            if sending.again_at.is_some_and(|at| at <= now) {
-                sending.again_at = None;
-                self.doors.producer.send(*token, sending.record.clone());
+        while let Some(&Reverse((at, token))) = self.resend.peek() {
+            if at > now {
+                break;
+            }
+            self.resend.pop();
+            if let Some(sending) = self.sending.get(&token) {
+                self.doors.producer.send(token, sending.record.clone());
             }
         }
         if now >= self.next_commit {
@@ -675,3 +693,6 @@ fn lane(ordering: Ordering, keys: &RandomState, record: &Record) -> Lane {
 fn list(partitions: &[TopicPartition]) -> String {
     partitions.iter().map(TopicPartition::to_string).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests;

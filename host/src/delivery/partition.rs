@@ -152,10 +152,8 @@ impl<E: Clone> Partition<E> {
             open += 1;
             let id = DeliveryId { sequence, handler: Some(handler) };
             self.lanes.insert(id, lane);
-            let queue = self.queues.entry((handler, lane)).or_insert_with(|| Queue {
-                attempt: 1,
-                sequences: VecDeque::new(),
-            });
+            let queue =
+                self.queues.entry((handler, lane)).or_insert_with(|| Queue { attempt: 1, sequences: VecDeque::new() });
             queue.sequences.push_back(sequence);
             if queue.sequences.len() == 1 {
                 self.run(id, lane, out);

@@ -103,9 +103,7 @@ fn bounded<'a>(origin: &'static str, text: &'a str) -> Result<&'a str, Undecodab
 fn text_header<'a>(record: &'a Record, name: &'static str) -> Result<Option<&'a str>, Undecodable> {
     match record.header(name).flatten() {
         None | Some([]) => Ok(None),
-        Some(bytes) => {
-            std::str::from_utf8(bytes).map(Some).map_err(|_| Undecodable::HeaderNotUtf8(name))
-        }
+        Some(bytes) => std::str::from_utf8(bytes).map(Some).map_err(|_| Undecodable::HeaderNotUtf8(name)),
     }
 }
 

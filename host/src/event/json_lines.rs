@@ -156,9 +156,7 @@ fn one_of(
     match (text, base64) {
         ((a, Some(_)), (b, Some(_))) => Err(LineError::Both(a, b)),
         ((_, Some(text)), _) => Ok(Some(text.into_bytes())),
-        (_, (name, Some(text))) => {
-            BASE64.decode(text).map(Some).map_err(|e| LineError::Base64(name.into(), e))
-        }
+        (_, (name, Some(text))) => BASE64.decode(text).map(Some).map_err(|e| LineError::Base64(name.into(), e)),
         _ => Ok(None),
     }
 }

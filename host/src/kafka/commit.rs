@@ -24,8 +24,7 @@ pub fn commit<C: ConsumerContext>(
         return Err(RDKafkaErrorCode::UnknownGroup);
     }
     // SAFETY: all three are alive; the list is copied, and without a callback nothing is kept of ours.
-    let error =
-        unsafe { bindings::rd_kafka_commit_queue(client, offsets.ptr(), queue, None, std::ptr::null_mut()) };
+    let error = unsafe { bindings::rd_kafka_commit_queue(client, offsets.ptr(), queue, None, std::ptr::null_mut()) };
     // SAFETY: gives back the reference from above; the answer holds one of its own.
     unsafe { bindings::rd_kafka_queue_destroy(queue) };
     match RDKafkaErrorCode::from(error) {

@@ -5,7 +5,7 @@
 //! engine has drained them. Watermarks are committed asynchronously; what fails is committed again as
 //! long as the partition is held.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -123,8 +123,7 @@ pub fn start(
         failed: Mutex::default(),
         closing: AtomicBool::new(false),
     };
-    let consumer: BaseConsumer<GroupContext> =
-        config.create_with_context(context).map_err(super::not_accepted)?;
+    let consumer: BaseConsumer<GroupContext> = config.create_with_context(context).map_err(super::not_accepted)?;
     let (sender, controls) = unbounded();
     let poll_loop = PollLoop {
         consumer,
@@ -134,6 +133,7 @@ pub fn start(
         names: TopicNames::default(),
         batch: Vec::new(),
         batch_bytes: 0,
+        held: HashSet::new(),
         uncommitted: HashMap::new(),
         next_commit: None,
         issued: 0,
@@ -216,6 +216,8 @@ struct PollLoop {
     names: TopicNames,
     batch: Vec<Record>,
     batch_bytes: usize,
+    /// Partitions that are assigned and not being taken away.
+    held: HashSet<TopicPartition>,
     /// Watermarks to commit, of partitions that are held.
     uncommitted: HashMap<TopicPartition, i64>,
     next_commit: Option<Instant>,
@@ -234,7 +236,7 @@ impl PollLoop {
                 self.obey(control)?;
             }
             self.poll()?;
-            self.rebalance()?;
+            self.rebalance();
             self.commit_due();
         }
     }
@@ -276,7 +278,7 @@ impl PollLoop {
         let _ = self.readings.send(reading);
     }
 
-    fn rebalance(&mut self) -> anyhow::Result<()> {
+    fn rebalance(&mut self) {
         let rebalances =
             std::mem::take(&mut *self.consumer.context().rebalances.lock().unwrap_or_else(PoisonError::into_inner));
         for rebalance in rebalances {
@@ -286,15 +288,21 @@ impl PollLoop {
                         RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&partitions),
                         _ => self.consumer.assign(&partitions),
                     };
-                    assigned.map_err(|error| super::in_words(&error)).context("cannot take an assignment")?;
+                    self.log_error("take", assigned);
+                    // What was paused under an earlier assignment would stay so.
+                    self.log_error("resume", self.consumer.resume(&partitions));
                     self.membership.assigned();
                     let partitions = self.names.partitions(&partitions);
+                    self.held.extend(partitions.iter().cloned());
                     self.say(Reading::Assigned(partitions));
                 }
                 Rebalance::Revoked(partitions) => {
                     let lost = self.consumer.assignment_lost();
                     let partitions = self.names.partitions(&partitions);
-                    self.uncommitted.retain(|partition, _| !partitions.contains(partition));
+                    for partition in &partitions {
+                        self.held.remove(partition);
+                        self.uncommitted.remove(partition);
+                    }
                     if !partitions.is_empty() {
                         self.membership.revoked();
                     }
@@ -302,24 +310,26 @@ impl PollLoop {
                 }
             }
         }
-        Ok(())
     }
 
     fn obey(&mut self, control: Control) -> anyhow::Result<()> {
         match control {
             Control::Subscribe(topics) => {
                 let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-                self.consumer.subscribe(&topics).map_err(|error| super::in_words(&error)).context("cannot subscribe")?;
+                self.consumer
+                    .subscribe(&topics)
+                    .map_err(|error| super::in_words(&error))
+                    .context("cannot subscribe")?;
             }
             Control::Pause(partitions) => self.log_error("pause", self.consumer.pause(&list(&partitions))),
             Control::Resume(partitions) => self.log_error("resume", self.consumer.resume(&list(&partitions))),
             Control::Commit(watermarks) => {
-                self.uncommitted.extend(watermarks);
+                self.uncommitted.extend(watermarks.into_iter().filter(|(partition, _)| self.held.contains(partition)));
                 self.next_commit.get_or_insert_with(Instant::now);
             }
             Control::Release(partitions, watermarks) => {
                 self.commit_and_wait(&watermarks);
-                give_back(&self.consumer, &list(&partitions)).map_err(|error| super::in_words(&error)).context("cannot give partitions back")?;
+                self.log_error("give back", give_back(&self.consumer, &list(&partitions)));
             }
             Control::Close(_) => {}
         }
@@ -328,7 +338,7 @@ impl PollLoop {
 
     fn log_error(&self, what: &str, result: KafkaResult<()>) {
         if let Err(error) = result {
-            tracing::warn!(%error, "cannot {what} partitions");
+            tracing::error!(%error, "cannot {what} partitions");
         }
     }
 
@@ -337,6 +347,10 @@ impl PollLoop {
             std::mem::take(&mut *self.consumer.context().failed.lock().unwrap_or_else(PoisonError::into_inner));
         for (topic, partition, offset) in failed {
             let partition = TopicPartition { topic: self.names.get(&topic), partition };
+            // What was given back may be somebody else's by now.
+            if !self.held.contains(&partition) {
+                continue;
+            }
             // A newer watermark goes before.
             self.uncommitted.entry(partition).or_insert(offset);
             self.next_commit.get_or_insert_with(|| Instant::now() + RECOMMIT);

@@ -59,7 +59,9 @@ pub enum LoadError {
     #[error("this component is no handler: it exports {0}, and not `sandbus:handler/typed@0.1`")]
     NoHandler(String),
     /// Only the packed way in.
-    #[error("this component exports only `sandbus:handler/packed`, which this version does not call; export `typed` too")]
+    #[error(
+        "this component exports only `sandbus:handler/packed`, which this version does not call; export `typed` too"
+    )]
     PackedOnly,
     /// It wants what is not offered.
     #[error("this component imports {0}, which the host does not offer{1}")]
@@ -132,9 +134,7 @@ impl Sandbox {
         let component = wasmtime::component::Component::from_binary(&self.engine, &bytes)
             .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
         // Pays for the image of its initial memory now rather than at the first event.
-        component
-            .initialize_copy_on_write_image()
-            .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+        component.initialize_copy_on_write_image().map_err(|error| LoadError::Compile(format!("{error:#}")))?;
         Ok(component)
     }
 

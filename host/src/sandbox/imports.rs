@@ -74,7 +74,10 @@ impl GuestState {
     fn check_message(&self, message: &wit::publish::Message) -> Result<(), Refusal> {
         let topic = message.topic.as_str();
         let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-        if topic.is_empty() || topic.len() > MAX_TOPIC_BYTES || !topic.bytes().all(legal) || [".", ".."].contains(&topic)
+        if topic.is_empty()
+            || topic.len() > MAX_TOPIC_BYTES
+            || !topic.bytes().all(legal)
+            || [".", ".."].contains(&topic)
         {
             return Err(Refusal { code: "bad_topic", message: format!("{topic:?} is no topic name") });
         }

@@ -13,7 +13,7 @@ use super::component::Component;
 use super::fault::{Stop, classify};
 use super::meter::Metered;
 use super::state::{GuestState, HandlerSettings};
-use crate::delivery::ports::{Try, Tried};
+use crate::delivery::ports::{Tried, Try};
 use crate::delivery::verdict::{Ending, ErrorKind, FaultKind};
 use crate::event::Event;
 

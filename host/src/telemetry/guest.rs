@@ -90,7 +90,9 @@ impl GuestSink for HandlerSink {
             }
             GuestValue::UpDown(value) => {
                 let updown = known.updowns.entry(metric.name.into());
-                updown.or_insert_with(|| self.meter.i64_up_down_counter(name("updown")).build()).add(value, &attributes);
+                updown
+                    .or_insert_with(|| self.meter.i64_up_down_counter(name("updown")).build())
+                    .add(value, &attributes);
             }
         }
         Ok(())
@@ -141,11 +143,16 @@ pub fn check(metric: &GuestMetric<'_>) -> Result<(), Refusal> {
             return Err(refusal("bad_attribute", format!("{key:?} is ill-formed, repeated or reserved")));
         }
         if value.len() > MAX_VALUE_BYTES {
-            return Err(refusal("bad_attribute", format!("the value of {key:?} is longer than {MAX_VALUE_BYTES} bytes")));
+            return Err(refusal(
+                "bad_attribute",
+                format!("the value of {key:?} is longer than {MAX_VALUE_BYTES} bytes"),
+            ));
         }
     }
     match metric.value {
-        GuestValue::Histogram(value) if !value.is_finite() => Err(refusal("bad_value", format!("{value} is not finite"))),
+        GuestValue::Histogram(value) if !value.is_finite() => {
+            Err(refusal("bad_value", format!("{value} is not finite")))
+        }
         _ => Ok(()),
     }
 }

@@ -12,8 +12,7 @@ pub const DURATION_BOUNDS: [f64; 22] = [
 ];
 
 /// Bounds of `batch.size`, in messages.
-pub const BATCH_BOUNDS: [f64; 12] =
-    [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0];
+pub const BATCH_BOUNDS: [f64; 12] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0];
 
 /// See each field; attributes stand where they are recorded, in [`super::recorder`].
 pub struct Instruments {
@@ -66,24 +65,66 @@ impl Instruments {
             histogram.with_boundaries(bounds.to_vec()).build()
         };
         Instruments {
-            published: counter("kafka.eventbus.messages.published", "messages", "Total messages successfully published to Kafka"),
+            published: counter(
+                "kafka.eventbus.messages.published",
+                "messages",
+                "Total messages successfully published to Kafka",
+            ),
             consumed: counter("kafka.eventbus.messages.consumed", "messages", "Total messages consumed from Kafka"),
-            invocations: counter("kafka.eventbus.handler.invocations", "invocations", "Total handler invocations (successful)"),
+            invocations: counter(
+                "kafka.eventbus.handler.invocations",
+                "invocations",
+                "Total handler invocations (successful)",
+            ),
             errors: counter("kafka.eventbus.handler.errors", "errors", "Total handler errors"),
             dead_letters: counter("kafka.eventbus.messages.dlq", "messages", "Messages sent to the dead letter queue"),
             rebalances: counter("kafka.eventbus.rebalances", "rebalances", "Consumer group rebalances"),
             publish_errors: counter("kafka.eventbus.publish.errors", "errors", "Publish failures"),
-            publish_duration: histogram("kafka.eventbus.publish.duration", "ms", &DURATION_BOUNDS, "Time to publish a batch of messages"),
-            handler_duration: histogram("kafka.eventbus.handler.duration", "ms", &DURATION_BOUNDS, "Individual handler execution time"),
-            batch_size: histogram("kafka.eventbus.batch.size", "messages", &BATCH_BOUNDS, "Number of messages per publish batch"),
+            publish_duration: histogram(
+                "kafka.eventbus.publish.duration",
+                "ms",
+                &DURATION_BOUNDS,
+                "Time to publish a batch of messages",
+            ),
+            handler_duration: histogram(
+                "kafka.eventbus.handler.duration",
+                "ms",
+                &DURATION_BOUNDS,
+                "Individual handler execution time",
+            ),
+            batch_size: histogram(
+                "kafka.eventbus.batch.size",
+                "messages",
+                &BATCH_BOUNDS,
+                "Number of messages per publish batch",
+            ),
             verdicts: counter("sandbus.handler.verdicts", "{try}", "Tries by what they ended in"),
-            cpu_time: meter.f64_counter("sandbus.handler.cpu_time").with_unit("s").with_description("CPU time of the handler's instances").build(),
+            cpu_time: meter
+                .f64_counter("sandbus.handler.cpu_time")
+                .with_unit("s")
+                .with_description("CPU time of the handler's instances")
+                .build(),
             retries: counter("sandbus.handler.retries", "{try}", "Tries after the first"),
             faults: counter("sandbus.handler.faults", "{fault}", "What the host saw go wrong in the handler"),
-            dropped: counter("sandbus.handler.dropped", "{event}", "Events given up and not kept, because dead letters are off"),
-            abandoned: counter("sandbus.handler.abandoned", "{delivery}", "Started deliveries given up by a rebalance or a shutdown; they are repeated"),
-            memory_peak: meter.u64_gauge("sandbus.handler.memory_peak").with_unit("By").with_description("The most memory that an instance of the handler has had").build(),
-            info: meter.u64_gauge("sandbus.handler.info").with_description("Which component the handler runs: always 1").build(),
+            dropped: counter(
+                "sandbus.handler.dropped",
+                "{event}",
+                "Events given up and not kept, because dead letters are off",
+            ),
+            abandoned: counter(
+                "sandbus.handler.abandoned",
+                "{delivery}",
+                "Started deliveries given up by a rebalance or a shutdown; they are repeated",
+            ),
+            memory_peak: meter
+                .u64_gauge("sandbus.handler.memory_peak")
+                .with_unit("By")
+                .with_description("The most memory that an instance of the handler has had")
+                .build(),
+            info: meter
+                .u64_gauge("sandbus.handler.info")
+                .with_description("Which component the handler runs: always 1")
+                .build(),
         }
     }
 }

@@ -105,7 +105,7 @@ impl Observer for Recorder {
         self.instruments.handler_duration.record(milliseconds(tried.wall), &[name.clone(), event_type]);
         let verdict = KeyValue::new("verdict", tried.ending.name());
         self.instruments.verdicts.add(1, &[name.clone(), verdict]);
-        self.instruments.cpu_time.add(tried.cpu.as_secs_f64(), &[name.clone()]);
+        self.instruments.cpu_time.add(tried.cpu.as_secs_f64(), std::slice::from_ref(&name));
         if let crate::delivery::verdict::Ending::Fault { kind, .. } = &tried.ending {
             self.instruments.faults.add(1, &[name.clone(), KeyValue::new("error.type", kind.name())]);
         }

@@ -92,8 +92,18 @@ impl Tally {
         let mut text = format!(
             "\n{} events consumed, {} undecodable (dead-lettered), {} events published by handlers\n\n\
              {:<18} {:>7} {:>7} {:>7} {:>7} {:>8} {:>9} {:>9} {:>9}\n",
-            state.consumed, state.undecodable, state.published, "handler", "events", "ack", "skip", "retries", "dead", "p50 ms",
-            "p99 ms", "CPU us",
+            state.consumed,
+            state.undecodable,
+            state.published,
+            "handler",
+            "events",
+            "ack",
+            "skip",
+            "retries",
+            "dead",
+            "p50 ms",
+            "p99 ms",
+            "CPU us",
         );
         for handler in &state.handlers {
             let verdict = |name| handler.verdicts.get(name).copied().unwrap_or_default();
@@ -102,8 +112,15 @@ impl Tally {
             let _ = writeln!(
                 text,
                 "{:<18} {:>7} {:>7} {:>7} {:>7} {:>8} {:>9.3} {:>9.3} {:>9.1}",
-                handler.name, handler.finished, verdict("ack"), verdict("skip"), handler.retries, dead,
-                handler.milliseconds(0.5), handler.milliseconds(0.99), handler.cpu_microseconds(),
+                handler.name,
+                handler.finished,
+                verdict("ack"),
+                verdict("skip"),
+                handler.retries,
+                dead,
+                handler.milliseconds(0.5),
+                handler.milliseconds(0.99),
+                handler.cpu_microseconds(),
             );
         }
         text.push_str("\ndead letters (in shop.stream.dlq)\n");
@@ -120,9 +137,9 @@ impl Tally {
     pub fn as_json(&self, metrics: &Path) -> Value {
         let state = self.state();
         let handlers = state.handlers.iter().map(|handler| {
-            let dead_letters = handler.dead_letters.iter().map(|((reason, error_type), count)| {
-                json!({ "reason": reason, "error_type": error_type, "count": count })
-            });
+            let dead_letters = handler.dead_letters.iter().map(
+                |((reason, error_type), count)| json!({ "reason": reason, "error_type": error_type, "count": count }),
+            );
             json!({
                 "name": &*handler.name, "events": handler.finished, "verdicts": handler.verdicts,
                 "retries": handler.retries, "dead_letters": dead_letters.collect::<Vec<_>>(),

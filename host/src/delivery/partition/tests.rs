@@ -36,9 +36,16 @@ enum Step {
     Receive(Arrival),
     ReceiveUndecodable,
     /// End one of the running tries.
-    End { pick: usize, ending: Ending, publishes: bool },
+    End {
+        pick: usize,
+        ending: Ending,
+        publishes: bool,
+    },
     /// Acknowledge one of what waits for the broker, or refuse it where it can be.
-    Settle { pick: usize, refuse: bool },
+    Settle {
+        pick: usize,
+        refuse: bool,
+    },
     Pass(u64),
 }
 

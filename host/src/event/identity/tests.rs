@@ -63,15 +63,8 @@ fn a_structured_cloud_event_needs_its_content_type() {
 
 #[test]
 fn a_body_that_is_no_cloud_event_is_typed_by_its_topic() {
-    let bodies: [Option<&[u8]>; 7] = [
-        None,
-        Some(b""),
-        Some(b"{"),
-        Some(b"[]"),
-        Some(br#"{"type":""}"#),
-        Some(br#"{"type":7}"#),
-        Some(b"\xff\xfe"),
-    ];
+    let bodies: [Option<&[u8]>; 7] =
+        [None, Some(b""), Some(b"{"), Some(b"[]"), Some(br#"{"type":""}"#), Some(br#"{"type":7}"#), Some(b"\xff\xfe")];
     for body in bodies {
         assert_identity(&record(&[CE_JSON], body), "orders", "orders/3/42");
     }

@@ -6,7 +6,8 @@ fn parse(line: &str) -> Outgoing {
 
 #[test]
 fn the_type_becomes_the_first_header_and_the_value_compact_json() {
-    let event = parse(r#"{"type":"OrderCreated","key":"o-1","headers":{"tenant_id":"t"},"value":{ "a" : [1.50, "x \" y"] }}"#);
+    let event =
+        parse(r#"{"type":"OrderCreated","key":"o-1","headers":{"tenant_id":"t"},"value":{ "a" : [1.50, "x \" y"] }}"#);
     assert_eq!(event.key.as_deref(), Some(&b"o-1"[..]));
     assert_eq!(event.value.as_deref(), Some(&br#"{"a":[1.50,"x \" y"]}"#[..]));
     let names: Vec<_> = event.headers.iter().map(|(n, _)| n.as_slice()).collect();

@@ -1,0 +1,403 @@
+//! The loop against doors that record what is asked of them, for what a real broker does not do on demand.
+
+use std::sync::Mutex;
+
+use crossbeam_channel::{Sender, bounded, unbounded};
+
+use super::*;
+use crate::config::RetryPolicy;
+use crate::delivery::verdict::{Ending, ErrorKind};
+use crate::event::RecordBuilder;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What the engine asked of its doors.
+#[derive(Debug)]
+enum Asked {
+    Pause(Vec<TopicPartition>),
+    Resume(Vec<TopicPartition>),
+    Commit(Vec<(TopicPartition, i64)>),
+    Release(Vec<TopicPartition>, Vec<(TopicPartition, i64)>),
+    Close(Vec<(TopicPartition, i64)>),
+    Send(u64, Outgoing),
+    Run(Try),
+}
+
+#[derive(Clone)]
+struct Door(Sender<Asked>);
+
+impl Door {
+    fn ask(&self, asked: Asked) {
+        // A test that has seen enough has dropped the other end.
+        let _ = self.0.send(asked);
+    }
+}
+
+impl Consumer for Door {
+    fn pause(&self, partitions: Vec<TopicPartition>) {
+        self.ask(Asked::Pause(partitions));
+    }
+
+    fn resume(&self, partitions: Vec<TopicPartition>) {
+        self.ask(Asked::Resume(partitions));
+    }
+
+    fn commit(&self, watermarks: Vec<(TopicPartition, i64)>) {
+        self.ask(Asked::Commit(watermarks));
+    }
+
+    fn release(&self, partitions: Vec<TopicPartition>, watermarks: Vec<(TopicPartition, i64)>) {
+        self.ask(Asked::Release(partitions, watermarks));
+    }
+
+    fn close(&self, watermarks: Vec<(TopicPartition, i64)>) {
+        self.ask(Asked::Close(watermarks));
+    }
+}
+
+impl Producer for Door {
+    fn send(&self, token: u64, record: Outgoing) {
+        self.ask(Asked::Send(token, record));
+    }
+}
+
+impl Guests for Door {
+    fn run(&self, _: HandlerIndex, batch: Vec<Try>) {
+        batch.into_iter().for_each(|run| self.ask(Asked::Run(run)));
+    }
+}
+
+/// Counts what is reported, by a word for it.
+#[derive(Default)]
+struct Counts(Mutex<HashMap<String, u64>>);
+
+impl Counts {
+    fn add(&self, what: String, count: u64) {
+        *self.0.lock().unwrap().entry(what).or_default() += count;
+    }
+
+    fn get(&self, what: &str) -> u64 {
+        self.0.lock().unwrap().get(what).copied().unwrap_or_default()
+    }
+}
+
+impl Observer for Counts {
+    fn consumed(&self, _: &Record, _: &str) {
+        self.add("consumed".into(), 1);
+    }
+
+    fn tried(&self, _: HandlerIndex, _: &str, error_type: Option<&str>) {
+        self.add(format!("tried {}", error_type.unwrap_or("ok")), 1);
+    }
+
+    fn measured(&self, _: HandlerIndex, _: &Tried) {}
+
+    fn retried(&self, _: HandlerIndex) {
+        self.add("retried".into(), 1);
+    }
+
+    fn dead_lettered(&self, _: Option<HandlerIndex>, reason: &str, error_type: &str) {
+        self.add(format!("dead {reason} {error_type}"), 1);
+    }
+
+    fn dropped(&self, _: Option<HandlerIndex>) {
+        self.add("dropped".into(), 1);
+    }
+
+    fn abandoned(&self, _: Option<HandlerIndex>, deliveries: u64) {
+        self.add("abandoned".into(), deliveries);
+    }
+
+    fn published(&self, _: &str, event_types: &[String], _: Duration, refused: bool) {
+        self.add(format!("published {refused}"), event_types.len() as u64);
+    }
+}
+
+/// An engine of one handler that wants everything, on its thread.
+struct Bench {
+    readings: Sender<Reading>,
+    signals: Sender<Signal>,
+    asked: Receiver<Asked>,
+    counts: Arc<Counts>,
+    ended: Receiver<Summary>,
+}
+
+impl Bench {
+    fn start(change: impl FnOnce(&mut EngineSettings, &mut EngineHandler)) -> Bench {
+        let (readings, readings_out) = unbounded();
+        let (signals, signals_out) = unbounded();
+        let (door, asked) = unbounded();
+        let counts = Arc::new(Counts::default());
+        let mut settings = EngineSettings {
+            group: "g".into(),
+            dead_letters: DeadLetters::Topic { suffix: ".dlq".into() },
+            max_buffer: 1 << 20,
+            window: 100,
+            commit_interval: Duration::from_millis(5),
+            drain_timeout: Duration::from_secs(10),
+            shutdown_timeout: Duration::from_secs(10),
+        };
+        let retry = RetryPolicy {
+            max_retries: 1,
+            base_delay: Duration::from_millis(1),
+            max_delay: Duration::from_millis(1),
+            jitter: 0.0,
+        };
+        let mut handler = EngineHandler {
+            name: "h".into(),
+            digest: "d".into(),
+            topics: vec![TopicName::new("t").unwrap()],
+            events: vec![Pattern::new("*").unwrap()],
+            ordering: Ordering::Key,
+            policy: Policy { retry, dead_letters: true },
+            concurrency: 2,
+        };
+        change(&mut settings, &mut handler);
+        let doors = Doors {
+            readings: readings_out,
+            signals: signals_out,
+            consumer: Box::new(Door(door.clone())),
+            producer: Box::new(Door(door.clone())),
+            guests: Box::new(Door(door)),
+            observer: counts.clone(),
+        };
+        let engine = Engine::new(settings, vec![handler], doors);
+        let (ended_in, ended) = bounded(1);
+        std::thread::spawn(move || ended_in.send(engine.run()));
+        Bench { readings, signals, asked, counts, ended }
+    }
+
+    fn assign(&self) {
+        self.readings.send(Reading::Assigned(vec![partition()])).unwrap();
+    }
+
+    fn records(&self, offsets: impl IntoIterator<Item = i64>) {
+        let records = offsets.into_iter().map(|offset| {
+            let key = offset.to_string();
+            let value = Some(&b"value"[..]);
+            RecordBuilder::new("t".into(), 0, offset, 0).key(Some(key.as_bytes())).value(value).build()
+        });
+        self.readings.send(Reading::Records(records.collect())).unwrap();
+    }
+
+    /// The next thing asked that `pick` wants; others are passed over.
+    #[track_caller]
+    fn next<T>(&self, what: &str, pick: impl Fn(Asked) -> Option<T>) -> T {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            match self.asked.recv_deadline(deadline) {
+                Ok(asked) => {
+                    if let Some(found) = pick(asked) {
+                        return found;
+                    }
+                }
+                Err(_) => panic!("the engine did not ask for {what}"),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn run(&self) -> Try {
+        self.next("a try", |asked| match asked {
+            Asked::Run(run) => Some(run),
+            _ => None,
+        })
+    }
+
+    #[track_caller]
+    fn sent(&self) -> (u64, Outgoing) {
+        self.next("a record to be sent", |asked| match asked {
+            Asked::Send(token, record) => Some((token, record)),
+            _ => None,
+        })
+    }
+
+    #[track_caller]
+    fn commit_of(&self, offset: i64) {
+        self.next("a commit", |asked| match asked {
+            Asked::Commit(watermarks) => watermarks.contains(&(partition(), offset)).then_some(()),
+            _ => None,
+        });
+    }
+
+    fn end(&self, run: Try, ending: Ending, outbox: Vec<Outgoing>) {
+        let (wall, cpu) = (Duration::ZERO, Duration::ZERO);
+        self.signals.send(Signal::Tried(0, vec![Tried { run, ending, outbox, wall, cpu, memory: 0 }])).unwrap();
+    }
+
+    fn answer(&self, token: u64, answer: Result<(), SendError>) {
+        self.signals.send(Signal::Sent(token, answer)).unwrap();
+    }
+
+    #[track_caller]
+    fn wait_for(&self, what: &str, count: u64) {
+        let deadline = Instant::now() + DEADLINE;
+        while self.counts.get(what) != count {
+            assert!(Instant::now() < deadline, "{what}: {} instead of {count}", self.counts.get(what));
+            std::thread::yield_now();
+        }
+    }
+}
+
+fn partition() -> TopicPartition {
+    TopicPartition { topic: "t".into(), partition: 0 }
+}
+
+fn error() -> Ending {
+    Ending::Error { kind: ErrorKind::from_guest("boom"), message: "no".into() }
+}
+
+fn published() -> Outgoing {
+    Outgoing { topic: "out".into(), key: None, value: None, headers: vec![], timestamp: None }
+}
+
+#[test]
+fn a_dead_letter_waits_for_the_broker_and_then_goes() {
+    let bench = Bench::start(|_, handler| handler.policy.retry.max_retries = 0);
+    bench.assign();
+    bench.records([7]);
+    bench.end(bench.run(), error(), vec![]);
+    let (token, letter) = bench.sent();
+    assert_eq!(&*letter.topic, "t.dlq");
+    bench.answer(token, Err(SendError::Unavailable("away".into())));
+    let (again, same) = bench.sent();
+    assert_eq!((again, same), (token, letter), "the same record is sent again");
+    assert_eq!(bench.counts.get("dead max_retries_exceeded boom"), 0, "not before the broker has it");
+    bench.answer(again, Ok(()));
+    bench.commit_of(8);
+    assert_eq!(bench.counts.get("dead max_retries_exceeded boom"), 1);
+    assert_eq!(bench.counts.get("tried boom"), 1, "the broker's trouble is not the handler's");
+}
+
+#[test]
+fn a_dead_letter_that_is_too_large_goes_without_its_value() {
+    let bench = Bench::start(|_, handler| handler.policy.retry.max_retries = 0);
+    bench.assign();
+    bench.records([0]);
+    bench.end(bench.run(), error(), vec![]);
+    let (token, letter) = bench.sent();
+    assert!(letter.value.is_some());
+    bench.answer(token, Err(SendError::TooLarge("size".into())));
+    let (token, letter) = bench.sent();
+    assert_eq!((letter.value.as_deref(), letter.text_header("dlq_truncated")), (None, Some("true")));
+    assert_eq!(letter.text_header("dlq_original_offset"), Some("0"));
+    bench.answer(token, Ok(()));
+    bench.commit_of(1);
+}
+
+#[test]
+fn an_ack_is_final_when_all_that_it_published_is_there() {
+    let bench = Bench::start(|_, _| {});
+    bench.assign();
+    bench.records([0]);
+    bench.end(bench.run(), Ending::Ack, vec![published(), published()]);
+    let (first, second) = (bench.sent().0, bench.sent().0);
+    bench.answer(first, Ok(()));
+    bench.answer(second, Err(SendError::Unavailable("away".into())));
+    let (again, _) = bench.sent();
+    assert_eq!((again, bench.counts.get("tried ok")), (second, 0), "one of two is not enough");
+    bench.answer(again, Ok(()));
+    bench.commit_of(1);
+    assert_eq!((bench.counts.get("tried ok"), bench.counts.get("published false")), (1, 2));
+}
+
+#[test]
+fn what_the_broker_refuses_for_good_becomes_a_dead_letter() {
+    let bench = Bench::start(|_, _| {});
+    bench.assign();
+    bench.records([0]);
+    bench.end(bench.run(), Ending::Ack, vec![published()]);
+    bench.answer(bench.sent().0, Err(SendError::Refused("not allowed".into())));
+    let (token, letter) = bench.sent();
+    assert_eq!((&*letter.topic, letter.text_header("dlq_reason")), ("t.dlq", Some("publish_rejected")));
+    assert_eq!(letter.text_header("dlq_error_message"), Some("not allowed"));
+    bench.answer(token, Ok(()));
+    bench.commit_of(1);
+    assert_eq!((bench.counts.get("tried publish_rejected"), bench.counts.get("tried ok")), (1, 0));
+}
+
+#[test]
+fn a_revoked_partition_ends_what_runs_and_starts_nothing() {
+    let bench = Bench::start(|_, handler| handler.concurrency = 1);
+    bench.assign();
+    bench.records([0, 1]);
+    let run = bench.run();
+    bench.readings.send(Reading::Revoked { partitions: vec![partition()], lost: false }).unwrap();
+    // Only when the engine has taken that in: what comes first in the queue of readings is done first.
+    bench.records([2]);
+    bench.wait_for("consumed", 3);
+    bench.end(run, Ending::Ack, vec![]);
+    let released = bench.next("a release", |asked| match asked {
+        Asked::Release(partitions, watermarks) => Some((partitions, watermarks)),
+        Asked::Run(run) => panic!("started {run:?}"),
+        _ => None,
+    });
+    assert_eq!(released, (vec![partition()], vec![(partition(), 1)]));
+}
+
+#[test]
+fn nothing_of_a_lost_partition_is_committed_and_late_endings_count_for_nobody() {
+    let bench = Bench::start(|settings, _| settings.commit_interval = Duration::from_secs(3600));
+    bench.assign();
+    bench.records([0, 1]);
+    let (first, second) = (bench.run(), bench.run());
+    bench.end(first, Ending::Ack, vec![]);
+    bench.wait_for("tried ok", 1);
+    bench.readings.send(Reading::Revoked { partitions: vec![partition()], lost: true }).unwrap();
+    let watermarks = bench.next("a release", |asked| match asked {
+        Asked::Release(_, watermarks) => Some(watermarks),
+        _ => None,
+    });
+    assert_eq!(watermarks, []);
+    assert_eq!(bench.counts.get("abandoned"), 1, "the one that ran");
+    // The partition comes back; the try of the first assignment ends only now.
+    bench.assign();
+    bench.records([0]);
+    let again = bench.run();
+    assert_ne!(again.epoch, second.epoch);
+    bench.end(second, Ending::Ack, vec![]);
+    bench.end(again, Ending::Ack, vec![]);
+    bench.wait_for("tried ok", 2);
+    bench.signals.send(Signal::Shutdown).unwrap();
+    let watermarks = bench.next("a close", |asked| match asked {
+        Asked::Close(watermarks) => Some(watermarks),
+        _ => None,
+    });
+    assert_eq!(watermarks, [(partition(), 1)]);
+}
+
+#[test]
+fn a_shutdown_gives_up_what_does_not_end_in_time() {
+    let bench = Bench::start(|settings, _| settings.shutdown_timeout = Duration::from_millis(20));
+    bench.assign();
+    bench.records([0, 1]);
+    let (first, _still_running) = (bench.run(), bench.run());
+    bench.end(first, Ending::Ack, vec![]);
+    bench.wait_for("tried ok", 1);
+    bench.signals.send(Signal::Shutdown).unwrap();
+    let summary = bench.ended.recv_timeout(DEADLINE).unwrap();
+    assert_eq!(summary, Summary { abandoned: 1 });
+}
+
+#[test]
+fn a_full_partition_is_paused_and_resumed_at_half() {
+    let bench = Bench::start(|settings, _| settings.window = 4);
+    bench.assign();
+    bench.records(0..4);
+    bench.next("a pause", |asked| match asked {
+        Asked::Pause(partitions) => Some(assert_eq!(partitions, [partition()])),
+        Asked::Run(run) => {
+            bench.end(run, Ending::Ack, vec![]);
+            None
+        }
+        _ => None,
+    });
+    bench.next("a resume", |asked| match asked {
+        Asked::Resume(partitions) => Some(assert_eq!(partitions, [partition()])),
+        Asked::Run(run) => {
+            bench.end(run, Ending::Ack, vec![]);
+            None
+        }
+        _ => None,
+    });
+}

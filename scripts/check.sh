@@ -1,0 +1,35 @@
+#!/bin/sh
+# The checks: format, lints, documentation, licences. Every one is run, then the failed ones are named.
+set -u
+cd "$(dirname "$0")/.."
+
+failed=
+check() { # name, command...
+    name=$1
+    shift
+    printf '==> %s\n' "$name"
+    "$@" || failed="$failed, $name"
+}
+guests="guest-sdk/rust examples"
+check format cargo fmt --all --check
+for folder in $guests; do
+    check "format of $folder" cargo fmt --all --check --manifest-path "$folder/Cargo.toml"
+done
+check lints cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+for folder in $guests; do
+    check "lints of $folder" cargo clippy --release --all-targets --quiet \
+        --manifest-path "$folder/Cargo.toml" --target-dir target/guests -- -D warnings
+done
+RUSTDOCFLAGS="-D warnings"
+export RUSTDOCFLAGS
+check documentation cargo doc --release --workspace --no-deps --document-private-items --quiet
+check "documentation of the SDK" cargo doc --release --no-deps --quiet \
+    --manifest-path guest-sdk/rust/Cargo.toml --target-dir target/guests
+unset RUSTDOCFLAGS
+check licences cargo test --release --quiet -p sandbus --test licences
+
+if [ -n "$failed" ]; then
+    printf 'failed: %s\n' "${failed#, }" >&2
+    exit 1
+fi
+printf '==> all checks passed\n'
