@@ -44,8 +44,8 @@ impl Telemetry {
     /// Where the OTLP endpoint cannot be used.
     pub fn start(config: &config::Telemetry) -> anyhow::Result<Telemetry> {
         let registry = Registry::new();
-        let mut provider = SdkMeterProvider::builder()
-            .with_resource(Resource::builder().with_service_name(service_name()).build());
+        let mut provider =
+            SdkMeterProvider::builder().with_resource(Resource::builder().with_service_name(service_name()).build());
         if config.enable_metrics {
             let exporter = opentelemetry_prometheus::exporter()
                 .with_registry(registry.clone())

@@ -106,7 +106,9 @@ pub fn start(
     membership: Arc<dyn Membership>,
 ) -> anyhow::Result<(ConsumerHandle, JoinHandle<anyhow::Result<()>>)> {
     let (mut config, kafka) = (cluster.consumer(), &cluster.kafka);
-    if kafka.properties.get("partition.assignment.strategy").is_none() {
+    // With the newer protocol the broker assigns.
+    let by_broker = kafka.properties.get("group.protocol").is_some_and(|protocol| protocol == "consumer");
+    if !by_broker && kafka.properties.get("partition.assignment.strategy").is_none() {
         config.set("partition.assignment.strategy", "cooperative-sticky");
     }
     config

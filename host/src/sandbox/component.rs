@@ -107,7 +107,10 @@ impl Sandbox {
     pub async fn load(&self, path: &Path, settings: &Arc<HandlerSettings>) -> Result<Component, LoadError> {
         let bytes = read(path)?;
         let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let component = tokio::task::block_in_place(|| self.compile(bytes))?;
+        // A compiler that panics on a file must not take the host with it.
+        let compile = std::panic::AssertUnwindSafe(|| self.compile(bytes));
+        let component = tokio::task::block_in_place(|| std::panic::catch_unwind(compile))
+            .unwrap_or_else(|_| Err(LoadError::Compile("the compiler panicked; see the lines above".into())))?;
         self.check_exports(&component)?;
         self.check_imports(&component)?;
         let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));

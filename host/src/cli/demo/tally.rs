@@ -90,15 +90,21 @@ impl Tally {
     pub fn as_text(&self) -> String {
         let state = self.state();
         let mut text = format!(
-            "\n{} events consumed, {} undecodable (dead-lettered), {} events published by handlers\n\n\
-             {:<18} {:>7} {:>7} {:>7} {:>7} {:>8} {:>9} {:>9} {:>9}\n",
-            state.consumed,
-            state.undecodable,
-            state.published,
+            "\n{} events consumed, {} undecodable (dead-lettered), {} events published by handlers\n\n",
+            state.consumed, state.undecodable, state.published,
+        );
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "{:<17} {:>6} |{:>6} {:>6} {:>6} {:>6} {:>6} {:>6} |{:>7} {:>5} {:>8} {:>8} {:>7}",
             "handler",
             "events",
             "ack",
             "skip",
+            "retry",
+            "reject",
+            "error",
+            "fault",
             "retries",
             "dead",
             "p50 ms",
@@ -108,14 +114,17 @@ impl Tally {
         for handler in &state.handlers {
             let verdict = |name| handler.verdicts.get(name).copied().unwrap_or_default();
             let dead: u64 = handler.dead_letters.values().sum();
-            // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
-                "{:<18} {:>7} {:>7} {:>7} {:>7} {:>8} {:>9.3} {:>9.3} {:>9.1}",
+                "{:<17} {:>6} |{:>6} {:>6} {:>6} {:>6} {:>6} {:>6} |{:>7} {:>5} {:>8.3} {:>8.3} {:>7.1}",
                 handler.name,
                 handler.finished,
                 verdict("ack"),
                 verdict("skip"),
+                verdict("retry"),
+                verdict("dead-letter"),
+                verdict("error"),
+                verdict("fault"),
                 handler.retries,
                 dead,
                 handler.milliseconds(0.5),

@@ -1,0 +1,80 @@
+//! `sandbus new`: a handler's project that builds and passes its test at once.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::{Done, Failure, print_line};
+use crate::toolchain::{self, ProjectName};
+
+/// Make a handler's project that builds and passes `sandbus test` at once
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sandbus new order-log --lang rust && cd order-log && sandbus build")]
+pub struct New {
+    /// Name of the handler, its component and its crate: letters, digits, `-` and `_`
+    name: String,
+    /// Language to write it in
+    #[arg(short, long, value_enum)]
+    lang: Language,
+    /// Folder to make; it must be missing or empty [default: ./NAME]
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Language {
+    Rust,
+    #[value(hide = true)]
+    Js,
+    #[value(hide = true)]
+    Ts,
+    #[value(hide = true)]
+    Python,
+    #[value(hide = true)]
+    Go,
+    #[value(hide = true)]
+    C,
+}
+
+impl New {
+    pub(super) fn run(self) -> Done {
+        if self.lang != Language::Rust {
+            let lang = self.lang.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+            return Err(Failure::Usage(format!(
+                "--lang {lang} is not available yet in this version; --lang rust is"
+            )));
+        }
+        let name = ProjectName::new(&self.name).map_err(|error| Failure::Usage(error.to_string()))?;
+        let directory = self.directory.unwrap_or_else(|| PathBuf::from(name.as_str()));
+        let files = toolchain::create(&name, &directory).map_err(|error| Failure::Wrong(error.to_string()))?;
+        print_line(&format!("made {} in {}", name, directory.display()))?;
+        for file in files {
+            print_line(&format!("  {file}"))?;
+        }
+        print_line("  .sandbus/  the SDK that it is built with")?;
+        print_line("next:")?;
+        if directory != Path::new(".") {
+            print_line(&format!("  cd {}", quoted(&directory)))?;
+        }
+        print_line("  sandbus build")?;
+        print_line(&format!("  sandbus test target/components/{name}.wasm --events events.jsonl"))
+    }
+}
+
+/// As a shell reads it.
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@".contains(c);
+    if text.chars().all(plain) { text.into_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_quoted_where_a_shell_needs_it() {
+        assert_eq!(quoted(Path::new("/tmp/order-log")), "/tmp/order-log");
+        assert_eq!(quoted(Path::new("my handlers/it's")), r"'my handlers/it'\''s'");
+    }
+}

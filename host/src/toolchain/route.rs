@@ -1,0 +1,123 @@
+//! Which compiler builds a handler: the one in PATH, the same once rustup has added the target, or Debian's.
+//!
+//! Decides only. What is on the machine, and what is done to it, goes through [`Machine`]. Without a compiler the answer
+//! says of each way why it is closed, and what would open it.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What handlers are compiled for.
+pub(super) const TARGET: &str = "wasm32-unknown-unknown";
+
+/// A way to a compiler for WebAssembly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// The `cargo` and `rustc` in PATH as they are.
+    Cargo,
+    /// The same, after rustup has added the target.
+    Rustup,
+    /// Debian's packages, which build the standard library themselves.
+    Debian,
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Route::Cargo => "cargo",
+            Route::Rustup => "rustup",
+            Route::Debian => "debian",
+        })
+    }
+}
+
+/// A name that no [`Route`] has.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no toolchain; write cargo, rustup or debian")]
+pub struct UnknownRoute(String);
+
+impl FromStr for Route {
+    type Err = UnknownRoute;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRoute> {
+        [Route::Cargo, Route::Rustup, Route::Debian]
+            .into_iter()
+            .find(|route| route.to_string() == text)
+            .ok_or_else(|| UnknownRoute(text.to_owned()))
+    }
+}
+
+/// Whose `cargo` and `rustc` are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compiler {
+    InPath,
+    Debian,
+}
+
+/// What is on this machine. Every refusal is a reason in words, without a full stop.
+pub(super) trait Machine {
+    /// Whether the `rustc` in PATH has a standard library for the target, and `cargo` is there.
+    fn path_is_ready(&self) -> Result<(), String>;
+    /// Whether rustup is in PATH.
+    fn has_rustup(&self) -> bool;
+    /// Has rustup add the target.
+    fn add_target(&self) -> Result<(), String>;
+    /// Whether everything of Debian's is there.
+    fn debian_is_ready(&self) -> bool;
+    /// Has apt-get install what is missing.
+    fn install_debian(&self) -> Result<(), String>;
+}
+
+/// Why nothing here builds for WebAssembly: a line for each way that was tried.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NoCompiler(Vec<(Route, String)>);
+
+impl fmt::Display for NoCompiler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no Rust here that builds for {TARGET}:")?;
+        self.0.iter().try_for_each(|(route, reason)| write!(f, "\n  {route}: {reason}"))
+    }
+}
+
+impl std::error::Error for NoCompiler {}
+
+/// Finds a compiler, by `route` alone or by the first way that is open. `say` hears what is done to the machine.
+pub(super) fn choose(machine: &dyn Machine, route: Option<Route>, say: &dyn Fn(&str)) -> Result<Compiler, NoCompiler> {
+    let routes = match &route {
+        Some(route) => std::slice::from_ref(route),
+        None => &[Route::Cargo, Route::Rustup, Route::Debian],
+    };
+    let mut closed = Vec::new();
+    for &route in routes {
+        let opened = match route {
+            Route::Cargo => machine.path_is_ready().map(|()| Compiler::InPath),
+            Route::Rustup => by_rustup(machine, say).map(|()| Compiler::InPath),
+            Route::Debian => by_debian(machine, say).map(|()| Compiler::Debian),
+        };
+        match opened {
+            Ok(compiler) => return Ok(compiler),
+            Err(reason) => closed.push((route, reason)),
+        }
+    }
+    Err(NoCompiler(closed))
+}
+
+fn by_rustup(machine: &dyn Machine, say: &dyn Fn(&str)) -> Result<(), String> {
+    if !machine.has_rustup() {
+        return Err("there is no rustup in PATH".into());
+    }
+    say(&format!("adding the target {TARGET} with rustup"));
+    machine.add_target()?;
+    machine.path_is_ready()
+}
+
+fn by_debian(machine: &dyn Machine, say: &dyn Fn(&str)) -> Result<(), String> {
+    if machine.debian_is_ready() {
+        return Ok(());
+    }
+    say("Debian's Rust for WebAssembly is not installed");
+    machine.install_debian()?;
+    if machine.debian_is_ready() { Ok(()) } else { Err("apt-get ended well, but not everything is installed".into()) }
+}
+
+#[cfg(test)]
+mod tests;
