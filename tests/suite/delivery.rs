@@ -3,11 +3,16 @@
 //! Most tests deploy the probe, whose events say what it is to do, and read what each `ack` let out.
 
 mod fan_out;
+mod faults;
+mod groups;
 mod identity;
 mod key_order;
+mod metrics;
 mod offsets;
+mod outage;
 mod payloads;
 mod publishing;
+mod sasl;
 mod shutdown;
 mod stage;
 mod verdicts;

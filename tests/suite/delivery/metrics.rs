@@ -1,0 +1,233 @@
+//! `/metrics` after a known mix of events: every counter under the guide's names, with exactly these labels and values.
+
+use std::collections::BTreeMap;
+
+use sandbus_tests::host::Metrics;
+use sandbus_tests::{Host, Record, Topic, names};
+
+use super::SOON;
+use super::stage::{Probe, Stage};
+
+const PREFIX: &str = "kafka_eventbus_";
+
+/// Durations, in milliseconds.
+const DURATION_BOUNDS: &str = "0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 25 50 75 100 250 500 750 1000 2500 5000 7500 10000 +Inf";
+/// Messages.
+const BATCH_BOUNDS: &str = "1 2 5 10 20 50 100 200 500 1000 2000 5000 +Inf";
+
+/// The names of the guide, and their kinds.
+const GUIDE: [(&str, &str); 15] = [
+    ("messages_published_total", "counter"),
+    ("messages_consumed_total", "counter"),
+    ("handler_invocations_total", "counter"),
+    ("handler_errors_total", "counter"),
+    ("messages_dlq_total", "counter"),
+    ("connection_errors_total", "counter"),
+    ("reconnections_total", "counter"),
+    ("rebalances_total", "counter"),
+    ("publish_errors_total", "counter"),
+    ("publish_duration", "histogram"),
+    ("consume_duration", "histogram"),
+    ("handler_duration", "histogram"),
+    ("batch_size", "histogram"),
+    ("connections_active", "gauge"),
+    ("consumer_lag", "gauge"),
+];
+
+/// A host that has gone through the mix, and its topics.
+struct Mix {
+    stage: Stage,
+    outlet: Topic,
+    host: Host,
+}
+
+impl Mix {
+    /// `all` gets everything, `orders` the orders alone.
+    #[track_caller]
+    fn run() -> Mix {
+        let stage = Stage::new(2);
+        let outlet = Topic::create_named(&stage.connection, &names::unique("outlet"), 1);
+        let stage = stage
+            .probe(Probe::named("all").line("max_retries = 1").publishes(outlet.name()))
+            .probe(Probe::named("orders").line("max_retries = 1\nevents = [\"Order*\"]").publishes(outlet.name()));
+        let host = stage.start();
+        let event = |kind: &str, partition, steps: &str| {
+            Record::event(kind, "{}").partition(partition).header("probe", steps)
+        };
+        let publish = format!("publish:{0};publish:{0};count:sent", outlet.name());
+        let mut events = vec![
+            event("OrderCreated", 0, "ack"),
+            event("OrderCreated", 0, "until:2:retry"),
+            event("OrderCreated", 1, &publish),
+            event("OrderCancelled", 0, "dead-letter:no"),
+            event("PaymentRequested", 1, "skip"),
+            event("PaymentRequested", 1, "skip"),
+            event("PaymentRequested", 1, "error:Broken:it"),
+            event("PaymentRequested", 1, "until:2:trap"),
+            event("Slow", 0, "sleep:60ms"),
+        ];
+        events.push(Record::new().partition(0).header("event_type", [0xff]));
+        let count = events.len() as i64;
+        stage.topic.write(events);
+        stage.wait_final(count);
+        Mix { stage, outlet, host }
+    }
+
+    /// Waits for all samples of a family that are not 0, as `label=value … number`, without the labels that every
+    /// sample has. Topics are called by what they are for.
+    #[track_caller]
+    fn assert_samples(&self, name: &str, expected: &[&str]) {
+        let mut expected: Vec<_> = expected.iter().map(|line| (*line).to_owned()).collect();
+        expected.sort();
+        sandbus_tests::eventually(&format!("{name} to be {expected:#?}"), SOON, || {
+            let found = self.samples(&self.host.metrics(), name);
+            if found == expected { Ok(()) } else { Err(format!("{found:#?}")) }
+        });
+    }
+
+    fn samples(&self, metrics: &Metrics, name: &str) -> Vec<String> {
+        let topics = [(&self.stage.topic, "TOPIC"), (&self.stage.results, "RESULTS"), (&self.outlet, "OUTLET")];
+        let mut found: Vec<String> = metrics
+            .named(&format!("{PREFIX}{name}"))
+            .into_iter()
+            .filter(|sample| sample.value != 0.0)
+            .map(|sample| {
+                let labels: String = sample.labels.iter().map(|(label, value)| format!("{label}={value} ")).collect();
+                format!("{labels}{}", sample.value)
+            })
+            .map(|line| topics.iter().fold(line, |line, (topic, word)| line.replace(topic.name(), word)))
+            .collect();
+        found.sort();
+        found
+    }
+}
+
+#[test]
+fn every_counter_has_exactly_its_value_and_labels() {
+    let mix = Mix::run();
+    mix.assert_samples(
+        "handler_invocations_total",
+        &[
+            "event_type=OrderCreated handler_name=all 3",
+            "event_type=OrderCreated handler_name=orders 3",
+            "event_type=PaymentRequested handler_name=all 3",
+            "event_type=Slow handler_name=all 1",
+        ],
+    );
+    mix.assert_samples(
+        "handler_errors_total",
+        &[
+            "error_type=retry event_type=OrderCreated handler_name=all 1",
+            "error_type=retry event_type=OrderCreated handler_name=orders 1",
+            "error_type=rejected event_type=OrderCancelled handler_name=all 1",
+            "error_type=rejected event_type=OrderCancelled handler_name=orders 1",
+            "error_type=Broken event_type=PaymentRequested handler_name=all 2",
+            "error_type=trap event_type=PaymentRequested handler_name=all 1",
+        ],
+    );
+    mix.assert_samples(
+        "handler_duration_count",
+        &[
+            "event_type=OrderCreated handler_name=all 4",
+            "event_type=OrderCreated handler_name=orders 4",
+            "event_type=OrderCancelled handler_name=all 1",
+            "event_type=OrderCancelled handler_name=orders 1",
+            "event_type=PaymentRequested handler_name=all 6",
+            "event_type=Slow handler_name=all 1",
+        ],
+    );
+    let consumed = |kind: &str, partition, count| {
+        format!("event_type={kind} messaging_destination=TOPIC messaging_kafka_partition={partition} messaging_system=kafka {count}")
+    };
+    let consumed = [
+        consumed("OrderCreated", 0, 2),
+        consumed("OrderCreated", 1, 1),
+        consumed("OrderCancelled", 0, 1),
+        consumed("PaymentRequested", 1, 4),
+        consumed("Slow", 0, 1),
+        // What cannot be decoded has no type.
+        consumed("_other", 0, 1),
+    ];
+    mix.assert_samples("messages_consumed_total", &consumed.each_ref().map(String::as_str));
+    mix.assert_samples(
+        "messages_dlq_total",
+        &[
+            "dlq_reason=rejected error_type=rejected 2",
+            "dlq_reason=max_retries_exceeded error_type=Broken 1",
+            "dlq_reason=deserialization_error error_type=deserialization_error 1",
+        ],
+    );
+    let metrics = mix.host.metrics();
+    let sibling = [("handler_name", "orders"), ("event_type", "OrderCancelled")];
+    let invocations = metrics.sum("kafka_eventbus_handler_invocations_total", &sibling);
+    assert_eq!(invocations, Some(0.0), "where there are errors there are invocations, if none succeeded");
+    let sent = metrics.named("sandbus_guest_counter_sent_total");
+    let sent: BTreeMap<_, _> = sent.iter().map(|sample| (sample.labels["handler_name"].as_str(), sample.value)).collect();
+    assert_eq!(sent, BTreeMap::from([("all", 1.0), ("orders", 1.0)]));
+}
+
+#[test]
+fn what_was_published_is_counted_by_record_and_timed_by_batch() {
+    let mix = Mix::run();
+    // A probe's report has no type, and so its topic's name.
+    let published = |topic: &str, kind: &str, count| {
+        format!("event_type={kind} messaging_destination={topic} messaging_system=kafka {count}")
+    };
+    let published = [published("OUTLET", "OrderCreated", 4), published("RESULTS", "RESULTS", 8)];
+    mix.assert_samples("messages_published_total", &published.each_ref().map(String::as_str));
+    mix.assert_samples(
+        "publish_duration_count",
+        &["messaging_destination=OUTLET 2", "messaging_destination=RESULTS 8"],
+    );
+    mix.assert_samples("batch_size_count", &["10"]);
+    mix.assert_samples("batch_size_sum", &["12"]);
+    mix.assert_samples("publish_errors_total", &[]);
+}
+
+#[test]
+fn names_kinds_units_and_buckets_are_the_guides() {
+    let mix = Mix::run();
+    let metrics = mix.host.metrics();
+    for sample in metrics.samples() {
+        let name = &*sample.name;
+        if let Some(rest) = name.strip_prefix(PREFIX) {
+            let family = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| rest.strip_suffix(suffix)).unwrap_or(rest);
+            let kind = GUIDE.iter().find(|(known, _)| *known == family).map(|(_, kind)| *kind);
+            assert!(kind.is_some(), "{name} is none of the guide's names");
+            assert_eq!(metrics.kind(&format!("{PREFIX}{family}")), kind, "{name}");
+        }
+        if name.starts_with("kafka_eventbus_handler_") || name.starts_with("sandbus_handler_") {
+            assert!(["all", "orders"].contains(&&*sample.labels["handler_name"]), "{sample:?}");
+        }
+        assert!(!sample.labels.keys().any(|label| label.starts_with("otel_")), "{sample:?}");
+    }
+    let bounds = |name: &str| {
+        let buckets = metrics.named(name);
+        let first: Vec<_> = buckets[0].labels.iter().filter(|(label, _)| *label != "le").collect();
+        let of_first = |labels: &BTreeMap<String, String>| first.iter().all(|(label, value)| labels.get(*label) == Some(value));
+        let bounds = buckets.iter().filter(|sample| of_first(&sample.labels)).map(|sample| sample.labels["le"].clone());
+        bounds.collect::<Vec<_>>().join(" ")
+    };
+    for name in ["handler_duration", "publish_duration"] {
+        assert_eq!(bounds(&format!("{PREFIX}{name}_bucket")), DURATION_BOUNDS, "{name}");
+    }
+    assert_eq!(bounds("kafka_eventbus_batch_size_bucket"), BATCH_BOUNDS);
+
+    // One event slept for 60 ms: the unit is the millisecond.
+    let slow = [("handler_name", "all"), ("event_type", "Slow")];
+    let took = metrics.sum("kafka_eventbus_handler_duration_sum", &slow).unwrap();
+    assert!((60.0..10_000.0).contains(&took), "{took} ms");
+    let below = metrics.sum("kafka_eventbus_handler_duration_bucket", &[slow[0], slow[1], ("le", "50")]);
+    assert_eq!(below, Some(0.0));
+}
+
+#[test]
+fn without_metrics_the_page_is_empty_and_events_pass() {
+    let stage = Stage::new(1).probe(Probe::named("probe"));
+    let mut host = stage.deploy().env("SANDBUS_TELEMETRY__ENABLE_METRICS", "false").start();
+    host.wait_ready(SOON);
+    stage.topic.write([Record::event("Tried", "{}")]);
+    stage.wait_final(1);
+    assert_eq!(stage.acks().len(), 1);
+    assert_eq!(host.metrics().samples(), []);
+}
