@@ -5,6 +5,8 @@ CARGO ?= cargo
 SANDBUS := target/release/sandbus
 EXAMPLES := $(wildcard examples/*/rust)
 COMPONENTS := target/components
+# Guests have a target folder of their own: another workspace, and now and then another compiler.
+GUESTS := $(CURDIR)/target/guests
 
 .PHONY: help
 help:
@@ -29,7 +31,7 @@ build: host
 	@mkdir -p $(COMPONENTS)
 	@for example in $(EXAMPLES); do \
 		name=$$(basename $$(dirname $$example))-rust; \
-		$(SANDBUS) build $$example --output $(COMPONENTS)/$$name.wasm || exit $$?; \
+		CARGO_TARGET_DIR=$(GUESTS) $(SANDBUS) build $$example --output $(COMPONENTS)/$$name.wasm || exit $$?; \
 	done
 
 .PHONY: demo
@@ -43,8 +45,8 @@ test: build
 	@$(CARGO) test --release --workspace --no-run --quiet
 	@target/release/with-kafka -- $(CARGO) test --release --workspace
 	@echo '==> Tests of the SDK and of the examples'
-	@$(CARGO) test --release --manifest-path guest-sdk/rust/Cargo.toml --target-dir target/guests
-	@$(CARGO) test --release --manifest-path examples/Cargo.toml --target-dir target/guests
+	@$(CARGO) test --release --manifest-path guest-sdk/rust/Cargo.toml --target-dir $(GUESTS)
+	@$(CARGO) test --release --manifest-path examples/Cargo.toml --target-dir $(GUESTS)
 
 .PHONY: kafka
 kafka: host

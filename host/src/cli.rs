@@ -11,8 +11,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
 
+mod build;
 mod check;
 mod demo;
+mod new;
 mod publish;
 mod run;
 mod tail;
@@ -31,6 +33,8 @@ enum Command {
     Run(run::Run),
     Demo(demo::Demo),
     Check(check::Check),
+    New(new::New),
+    Build(build::Build),
     Test(test::Test),
     Publish(publish::Publish),
     Tail(tail::Tail),
@@ -66,6 +70,8 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::New(command) => command.run(),
+        Command::Build(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Publish(command) => command.run(),
         Command::Tail(command) => command.run(),

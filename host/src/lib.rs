@@ -10,6 +10,7 @@
 //! - [`kafka`]: talks to Kafka; the only room that knows librdkafka.
 //! - [`sandbox`]: runs guests; the only room that knows wasmtime.
 //! - [`telemetry`]: metrics and log lines.
+//! - [`toolchain`]: new projects, and building them.
 
 pub mod admin;
 pub mod app;
@@ -20,3 +21,4 @@ pub mod event;
 pub mod kafka;
 pub mod sandbox;
 pub mod telemetry;
+pub mod toolchain;

@@ -7,6 +7,7 @@ mod faults;
 mod groups;
 mod identity;
 mod key_order;
+mod log_lines;
 mod metrics;
 mod offsets;
 mod outage;

@@ -3,5 +3,14 @@
 //! They need a running Kafka, which `make test` starts once for all of them. Topics and groups are named after the test,
 //! so that tests run side by side. A test that stops and starts its broker starts one of its own.
 
+mod cli_check;
+mod cli_demo;
+mod cli_outcome;
+mod cli_publish;
+mod cli_run;
+mod cli_secrets;
+mod cli_tail;
+mod cli_test;
+mod cli_usage;
 mod delivery;
 mod harness_works;

@@ -13,15 +13,16 @@ const VARIABLE: &str = "SANDBUS_RUST_TOOLCHAIN";
 
 /// Build a handler's project to a component
 ///
-/// The component is written to components/NAME.wasm in the project's target folder, and printed. The compiler is the
-/// first of these that can build for wasm32-unknown-unknown:
+/// The component is written to components/NAME.wasm in the project's target folder, and its path
+/// is printed. The compiler is the first of these that can build for wasm32-unknown-unknown:
 ///
 ///   cargo   the Rust in PATH
 ///   rustup  the same, after `rustup target add`
-///   debian  Debian's packages rustc-web, cargo-web, rust-web-src and lld-19, installed by apt-get where they are missing
+///   debian  Debian's packages rustc-web, cargo-web, rust-web-src and lld-19, by apt-get
 ///
-/// RUSTFLAGS are for programs of this machine and not used; flags for handlers go to
-/// CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS or to the project's .cargo/config.toml.
+/// What is installed already goes before what has to be. RUSTFLAGS are meant for programs of this
+/// machine and not used: flags for handlers go to CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS or
+/// to the project's .cargo/config.toml.
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,

@@ -40,9 +40,7 @@ impl New {
     pub(super) fn run(self) -> Done {
         if self.lang != Language::Rust {
             let lang = self.lang.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-            return Err(Failure::Usage(format!(
-                "--lang {lang} is not available yet in this version; --lang rust is"
-            )));
+            return Err(Failure::Usage(format!("--lang {lang} is not available yet in this version; --lang rust is")));
         }
         let name = ProjectName::new(&self.name).map_err(|error| Failure::Usage(error.to_string()))?;
         let directory = self.directory.unwrap_or_else(|| PathBuf::from(name.as_str()));

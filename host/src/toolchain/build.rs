@@ -48,8 +48,9 @@ pub struct Built {
 
 /// Builds the project in `directory` to `output`, or else to `components/NAME.wasm` in its target folder.
 ///
-/// `route` is the only way to a compiler that is tried; without it the first that is open is taken, and rustup or
-/// apt-get may be asked to install one. `say` hears in single lines which compiler it is and what is installed.
+/// `route` is the only way to a compiler that is tried; without it the first that is open is taken, and where there
+/// is none, rustup or apt-get is asked to install one. `say` hears in single lines what is installed and which compiler
+/// it is.
 ///
 /// # Errors
 /// Where there is no project or no compiler, cargo fails, or the result is no handler or cannot be written.

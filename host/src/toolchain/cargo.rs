@@ -27,8 +27,8 @@ impl Cargo<'_> {
         let version = version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
         let version = version.unwrap_or_default();
         match self.compiler {
-            Compiler::InPath => format!("the Rust in PATH, {version}"),
-            Compiler::Debian => format!("Debian's Rust, {version}, and a standard library of its own making"),
+            Compiler::InPath => format!("the Rust in PATH: {version}"),
+            Compiler::Debian => format!("Debian's Rust, the standard library along with it: {version}"),
         }
     }
 
@@ -52,7 +52,9 @@ impl Cargo<'_> {
             .arg(manifest);
         if self.compiler == Compiler::Debian {
             // Apart, or two versions of rustc would build everything anew in turns.
-            command.args(["-Z", "build-std=std,panic_abort", "--target-dir"]).arg(project.target_directory.join("debian"));
+            command
+                .args(["-Z", "build-std=std,panic_abort", "--target-dir"])
+                .arg(project.target_directory.join("debian"));
         }
         let output = read(&mut command)?;
         Ok(if output.status.success() { module(&output.stdout, &project.id) } else { None })

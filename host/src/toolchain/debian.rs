@@ -39,17 +39,16 @@ pub(super) fn install() -> Result<(), String> {
     } else {
         return Err(format!("installing takes root; run this, and start again:\n    {}", by_hand()));
     };
-    eprintln!("installing Debian's {} with apt-get", PACKAGES.join(" "));
-    // The lists of a fresh machine are empty or old.
-    for arguments in ["update", &format!("{INSTALL} --no-remove {}", PACKAGES.join(" "))] {
-        if !show(&mut apt_get(as_root, arguments)).map_err(|error| format!("apt-get cannot be started: {error}"))? {
-            return Err(format!(
-                "`apt-get {arguments}` failed; its message is above. To do it yourself:\n    {}",
-                by_hand()
-            ));
-        }
+    let run = |arguments: &str| {
+        show(&mut apt_get(as_root, arguments)).map_err(|error| format!("apt-get cannot be started: {error}"))
+    };
+    // The lists of a fresh machine are empty or old. Without network they may still do.
+    run("update")?;
+    if run(&format!("{INSTALL} --no-remove {}", PACKAGES.join(" ")))? {
+        Ok(())
+    } else {
+        Err(format!("apt-get failed; its message is above. Run this, and start again:\n    {}", by_hand()))
     }
-    Ok(())
 }
 
 /// The same for people to type. Without `--no-remove`: apt-get asks them, and they may agree.

@@ -14,19 +14,12 @@ pub(super) struct ThisMachine<'a>(pub &'a Path);
 
 impl Machine for ThisMachine<'_> {
     fn path_is_ready(&self) -> Result<(), String> {
-        answer(Command::new("cargo").arg("--version"), self.0).map_err(|reason| match reason {
-            None => "there is no cargo in PATH; Rust comes from https://rustup.rs".to_owned(),
-            Some(reason) => format!("the cargo in PATH does not run: {reason}"),
-        })?;
+        answer(Command::new("cargo").arg("--version"), self.0).map_err(|complaint| no("cargo", complaint))?;
         // As cargo does.
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
         let mut rustc = Command::new(rustc);
-        let folder = answer(rustc.args(["--print", "target-libdir", "--target", TARGET]), self.0).map_err(|reason| {
-            match reason {
-                None => "there is no rustc in PATH; Rust comes from https://rustup.rs".to_owned(),
-                Some(reason) => format!("the rustc in PATH does not run: {reason}"),
-            }
-        })?;
+        rustc.args(["--print", "target-libdir", "--target", TARGET]);
+        let folder = answer(&mut rustc, self.0).map_err(|complaint| no("rustc", complaint))?;
         if holds_libraries(&PathBuf::from(folder)) {
             Ok(())
         } else {
@@ -40,7 +33,8 @@ impl Machine for ThisMachine<'_> {
 
     fn add_target(&self) -> Result<(), String> {
         let mut rustup = Command::new("rustup");
-        rustup.args(["target", "add", TARGET]).current_dir(self.0);
+        // What stands on rustup's stack when there is no network helps nobody.
+        rustup.args(["target", "add", TARGET]).current_dir(self.0).env("RUST_BACKTRACE", "0");
         match show(&mut rustup) {
             Ok(true) => Ok(()),
             Ok(false) => Err(format!("`rustup target add {TARGET}` failed; its message is above")),
@@ -57,7 +51,15 @@ impl Machine for ThisMachine<'_> {
     }
 }
 
-/// The first line that a command prints. `None` is that there is no such program; else its complaint.
+/// In words, that a program of Rust's does not run.
+fn no(program: &str, complaint: Option<String>) -> String {
+    match complaint {
+        None => format!("there is no {program} in PATH; Rust comes from https://rustup.rs"),
+        Some(complaint) => format!("the {program} in PATH does not run: {complaint}"),
+    }
+}
+
+/// The first line that a command prints. The error is its complaint, or `None` where there is no such program.
 fn answer(command: &mut Command, folder: &Path) -> Result<String, Option<String>> {
     let output = command.current_dir(folder).stdin(Stdio::null()).output().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => None,

@@ -81,21 +81,30 @@ impl fmt::Display for NoCompiler {
 impl std::error::Error for NoCompiler {}
 
 /// Finds a compiler, by `route` alone or by the first way that is open. `say` hears what is done to the machine.
+///
+/// What is there goes before what has to be installed: nobody waits for a network at every build.
 pub(super) fn choose(machine: &dyn Machine, route: Option<Route>, say: &dyn Fn(&str)) -> Result<Compiler, NoCompiler> {
-    let routes = match &route {
-        Some(route) => std::slice::from_ref(route),
-        None => &[Route::Cargo, Route::Rustup, Route::Debian],
-    };
+    let may = |way| route.is_none_or(|route| route == way);
     let mut closed = Vec::new();
-    for &route in routes {
-        let opened = match route {
-            Route::Cargo => machine.path_is_ready().map(|()| Compiler::InPath),
-            Route::Rustup => by_rustup(machine, say).map(|()| Compiler::InPath),
-            Route::Debian => by_debian(machine, say).map(|()| Compiler::Debian),
-        };
-        match opened {
-            Ok(compiler) => return Ok(compiler),
-            Err(reason) => closed.push((route, reason)),
+    if may(Route::Cargo) {
+        match machine.path_is_ready() {
+            Ok(()) => return Ok(Compiler::InPath),
+            Err(reason) => closed.push((Route::Cargo, reason)),
+        }
+    }
+    if may(Route::Debian) && machine.debian_is_ready() {
+        return Ok(Compiler::Debian);
+    }
+    if may(Route::Rustup) {
+        match by_rustup(machine, say) {
+            Ok(()) => return Ok(Compiler::InPath),
+            Err(reason) => closed.push((Route::Rustup, reason)),
+        }
+    }
+    if may(Route::Debian) {
+        match by_debian(machine, say) {
+            Ok(()) => return Ok(Compiler::Debian),
+            Err(reason) => closed.push((Route::Debian, reason)),
         }
     }
     Err(NoCompiler(closed))
@@ -111,10 +120,7 @@ fn by_rustup(machine: &dyn Machine, say: &dyn Fn(&str)) -> Result<(), String> {
 }
 
 fn by_debian(machine: &dyn Machine, say: &dyn Fn(&str)) -> Result<(), String> {
-    if machine.debian_is_ready() {
-        return Ok(());
-    }
-    say("Debian's Rust for WebAssembly is not installed");
+    say("installing Debian's Rust for WebAssembly with apt-get");
     machine.install_debian()?;
     if machine.debian_is_ready() { Ok(()) } else { Err("apt-get ended well, but not everything is installed".into()) }
 }

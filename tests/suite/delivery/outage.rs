@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use sandbus_tests::{Connection, Host, Kafka, Record, Topic, eventually, names, ports};
+use sandbus_tests::{Connection, Deployment, Host, Kafka, Record, Topic, eventually, names, ports};
 
 use super::SOON;
 use super::stage::{Probe, Stage, event};
+
+/// Of each host under load.
+const EVENTS: usize = 1500;
 
 /// Waits until `/readyz` answers 503 for want of this topic alone; the process itself is well.
 #[track_caller]
@@ -74,44 +77,99 @@ fn a_missing_topic_holds_up_no_other() {
 fn load(count: usize) -> impl Iterator<Item = Record> {
     (0..count).map(|number| {
         let steps = match number % 20 {
-            7 => "until:2:retry;sleep:2ms",
-            13 => "sleep:2ms;dead-letter:no",
-            _ => "sleep:2ms",
+            7 => "until:2:retry;sleep:8ms",
+            13 => "sleep:8ms;dead-letter:no",
+            _ => "sleep:8ms",
         };
         event(&format!("key-{}", number % 50), steps)
     })
 }
 
+/// A host under load.
+struct Loaded {
+    stage: Stage,
+    deployment: Deployment,
+    host: Host,
+    written: BTreeSet<(i32, i64)>,
+}
+
+impl Loaded {
+    #[track_caller]
+    fn start(connection: &Connection, prepare: impl FnOnce(Stage) -> Stage) -> Loaded {
+        let stage = Stage::on(connection, 4)
+            .property("reconnect.backoff.max.ms", "500")
+            .probe(Probe::named("probe").line("concurrency = 4\nmax_retries = 2"));
+        let stage = prepare(stage);
+        let deployment = stage.deploy();
+        let mut host = deployment.start();
+        host.wait_ready(SOON);
+        Loaded { stage, deployment, host, written: BTreeSet::new() }
+    }
+
+    /// Events that the broker has heard of the end of.
+    #[track_caller]
+    fn handled(&self) -> f64 {
+        let metrics = self.host.metrics();
+        let sum = |name: &str| metrics.sum(&format!("kafka_eventbus_{name}_total"), &[]).unwrap_or_default();
+        sum("handler_invocations") + sum("messages_dlq")
+    }
+
+    /// Waits until all is final, and looks at what became of each event.
+    #[track_caller]
+    fn assert_complete(&self) {
+        let stage = &self.stage;
+        stage.wait_final(EVENTS as i64);
+        let dead = stage.topic.dead_letters().read();
+        let of_dead = dead.iter().map(|letter| {
+            assert_eq!(letter.header("dlq_reason"), Some("rejected"), "{letter:?}");
+            let number = |name| letter.header(name).unwrap().parse::<i64>().unwrap();
+            (number("dlq_original_partition").try_into().unwrap(), number("dlq_original_offset"))
+        });
+        let through: BTreeSet<_> = stage.acks().iter().map(|ack| ack.place()).chain(of_dead).collect();
+        assert_eq!(through, self.written);
+
+        let metrics = self.host.metrics();
+        for sample in metrics.named("kafka_eventbus_handler_errors_total") {
+            let kind = sample.labels["error_type"].as_str();
+            assert!(sample.value == 0.0 || ["rejected", "retry"].contains(&kind), "{sample:?}");
+        }
+        assert_eq!(metrics.sum("kafka_eventbus_publish_errors_total", &[]).unwrap_or_default(), 0.0);
+    }
+}
+
 #[test]
 fn an_outage_under_load_loses_nothing_and_blames_nobody() {
     let mut kafka = Kafka::start();
-    let stage = Stage::on(&kafka.connection(), 4)
-        .property("reconnect.backoff.max.ms", "500")
-        .probe(Probe::named("probe").line("concurrency = 4\nmax_retries = 2"));
-    let mut host = stage.start();
-    let written: BTreeSet<_> = stage.topic.write(load(2000)).into_iter().collect();
-    stage.wait_acks(200);
-    kafka.stop();
-    host.log_line_containing("Kafka cannot be reached", SOON);
-    assert_eq!(host.get("/healthz").unwrap().status, 200);
-    kafka.start_again();
-    let before = stage.acks().len();
-    assert!(before < 1800, "Kafka was stopped after the host's work");
-    stage.wait_final(2000);
-
-    let dead = stage.topic.dead_letters().read();
-    let of_dead = dead.iter().map(|letter| {
-        assert_eq!(letter.header("dlq_reason"), Some("rejected"), "{letter:?}");
-        let number = |name| letter.header(name).unwrap().parse::<i64>().unwrap();
-        (number("dlq_original_partition").try_into().unwrap(), number("dlq_original_offset"))
+    let connection = kafka.connection();
+    let mut short = Loaded::start(&connection, |stage| stage);
+    // This one's partitions are lost: no word with the broker within a session.
+    let mut long = Loaded::start(&connection, |stage| {
+        let stage = stage.property("session.timeout.ms", "2000").property("heartbeat.interval.ms", "500");
+        stage.delivery("drain_timeout = \"1s\"")
     });
-    let through: BTreeSet<_> = stage.acks().iter().map(|ack| ack.place()).chain(of_dead).collect();
-    assert_eq!(through, written);
-
-    let metrics = host.metrics();
-    for sample in metrics.named("kafka_eventbus_handler_errors_total") {
-        assert!(sample.value == 0.0 || ["rejected", "retry"].contains(&&*sample.labels["error_type"]), "{sample:?}");
+    let mut ending = Loaded::start(&connection, |stage| stage.delivery("shutdown_timeout = \"1s\""));
+    for loaded in [&mut short, &mut long, &mut ending] {
+        loaded.written = loaded.stage.topic.write(load(EVENTS)).into_iter().collect();
     }
-    assert_eq!(metrics.sum("kafka_eventbus_publish_errors_total", &[]).unwrap_or_default(), 0.0);
-    assert_eq!(host.terminate(SOON).code(), Some(0));
+    for loaded in [&short, &long, &ending] {
+        loaded.stage.wait_acks(20);
+    }
+    kafka.stop();
+
+    for loaded in [&short, &long, &ending] {
+        loaded.host.log_line_containing("Kafka cannot be reached", SOON);
+        assert_eq!(loaded.host.get("/healthz").unwrap().status, 200);
+        let handled = loaded.handled();
+        assert!(handled < EVENTS as f64, "Kafka was stopped after {handled} of {EVENTS} events");
+    }
+    long.host.log_record("a loss", SOON, |record| record["message"] == "revoked" && record["lost"] == true);
+    assert_eq!(ending.host.terminate(SOON).code(), Some(1), "what it published is not acknowledged");
+    assert!(ending.host.log().iter().any(|line| line.contains("abandoned")), "{:#?}", ending.host.log());
+
+    kafka.start_again();
+    ending.host = ending.deployment.start();
+    for loaded in [&mut short, &mut long, &mut ending] {
+        loaded.assert_complete();
+        assert_eq!(loaded.host.terminate(SOON).code(), Some(0));
+    }
 }

@@ -57,28 +57,28 @@ fn what_is_in_path_comes_first_and_nothing_is_changed() {
 }
 
 #[test]
+fn debian_comes_before_any_installation() {
+    let machine = Machines { rustup: true, target_can_be_added: true, debian: true.into(), ..Default::default() };
+    assert_eq!(choice(&machine, None), (Ok(Compiler::Debian), vec![]));
+}
+
+#[test]
 fn rustup_adds_a_missing_target() {
-    let machine =
-        Machines { rustup: true, target_can_be_added: true, debian: true.into(), ..Default::default() };
+    let machine = Machines { rustup: true, target_can_be_added: true, ..Default::default() };
     assert_eq!(choice(&machine, None), (Ok(Compiler::InPath), vec!["target add"]));
 }
 
 #[test]
-fn without_network_debian_is_the_way() {
-    let machine = Machines { rustup: true, debian: true.into(), ..Default::default() };
-    assert_eq!(choice(&machine, None), (Ok(Compiler::Debian), vec!["target add"]));
+fn where_rustup_cannot_download_debian_is_the_way() {
+    let machine = Machines { rustup: true, apt_works: true, apt_installs: true, ..Default::default() };
+    assert_eq!(choice(&machine, None), (Ok(Compiler::Debian), vec!["target add", "apt-get"]));
 }
 
 #[test]
 fn a_target_added_to_another_toolchain_is_no_help() {
-    let machine = Machines {
-        rustup: true,
-        target_can_be_added: true,
-        elsewhere: true,
-        debian: true.into(),
-        ..Default::default()
-    };
-    assert_eq!(choice(&machine, None), (Ok(Compiler::Debian), vec!["target add"]));
+    let machine = Machines { rustup: true, target_can_be_added: true, elsewhere: true, ..Default::default() };
+    let (chosen, _) = choice(&machine, Some(Route::Rustup));
+    assert!(chosen.unwrap_err().ends_with("\n  rustup: no target"));
 }
 
 #[test]
@@ -102,6 +102,8 @@ fn a_forced_route_is_the_only_one() {
     let (chosen, done) = choice(&machine, Some(Route::Cargo));
     assert!(chosen.unwrap_err().ends_with("\n  cargo: no target"));
     assert!(done.is_empty());
+    let (chosen, done) = choice(&machine, Some(Route::Rustup));
+    assert_eq!((chosen, done), (Ok(Compiler::InPath), vec!["target add"]));
 }
 
 #[test]

@@ -72,6 +72,7 @@ mod tests {
     #[test]
     fn a_bad_body_is_an_error() {
         let order = event("OrderCreated").text("no JSON");
-        Host::<Orders>::new().deliver(order).assert_error("bad_json");
+        let outcome = Host::<Orders>::new().deliver(order);
+        outcome.assert_error("bad_json");
     }
 }

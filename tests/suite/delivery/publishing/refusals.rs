@@ -2,6 +2,8 @@
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use sandbus_tests::{Host, Record, StoredRecord, Topic, eventually, names};
 
 use super::super::SOON;
@@ -97,6 +99,31 @@ fn small_records_are_not_refused_because_they_came_together() {
     stage.wait_final(200);
     assert_eq!(stage.topic.dead_letters().read().len(), 0, "dead letters");
     assert_eq!(narrow.read().len(), 200);
+}
+
+#[test]
+fn a_dead_letter_that_its_topic_takes_keeps_its_value() {
+    let stage = Stage::new(1).probe(Probe::named("probe").line("max_retries = 0").line("memory = \"64MiB\""));
+    let _host = stage.start();
+    // More than a client's own bound unless it is raised, less than a topic's.
+    let value = noise(1_030_000);
+    write_large(&stage, &value);
+    stage.wait_final(1);
+    let dead = stage.topic.dead_letters().read();
+    assert_eq!(dead.len(), 1);
+    assert_eq!(dead[0].header("dlq_truncated"), None);
+    assert!(dead[0].value.as_deref() == Some(value.as_bytes()), "the value has changed");
+}
+
+/// Writes one event that is to be rejected, with a client that has no bound of its own.
+#[track_caller]
+fn write_large(stage: &Stage, value: &str) {
+    let producer: BaseProducer = stage.connection.client().set("message.max.bytes", "10000000").create().unwrap();
+    let steps = Header { key: "probe", value: Some("dead-letter:no") };
+    let record: BaseRecord<'_, str, str> =
+        BaseRecord::to(stage.topic.name()).payload(value).headers(OwnedHeaders::new().insert(steps));
+    producer.send(record).map_err(|(error, _)| error).unwrap();
+    producer.flush(SOON).unwrap();
 }
 
 #[test]

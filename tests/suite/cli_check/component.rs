@@ -1,0 +1,164 @@
+//! One file, which should be a component and mostly is not.
+
+use std::fs;
+
+use sandbus_tests::Deployment;
+use sandbus_tests::host::built;
+use serde_json::json;
+
+use super::check;
+
+/// Text of WebAssembly, as the file that a compiler would make of it.
+#[track_caller]
+fn assembled(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What is said of these bytes: as a component by path, and within a configuration.
+#[track_caller]
+fn wrong(name: &str, bytes: impl AsRef<[u8]>) {
+    let config = "[[handler]]\nname = \"subject\"\ncomponent = \"handlers/subject.wasm\"\n";
+    let deployment = Deployment::new(config).write("handlers/subject.wasm", bytes);
+    let by_path = check(&deployment, &["handlers/subject.wasm"]).expect(1);
+    assert_eq!(by_path.stdout, "", "{by_path}");
+    by_path.snapshot(&format!("cli-check-component-{name}"));
+    let configured = check(&deployment, &[]).expect(2);
+    assert_eq!(configured.stdout, "", "{configured}");
+    assert_eq!(configured.stderr, by_path.stderr, "the same fault in other words");
+    let as_json = check(&deployment, &["--json", "handlers/subject.wasm"]).expect(1);
+    assert_eq!(as_json.stdout, "", "{as_json}");
+}
+
+#[test]
+fn a_right_one_is_shown() {
+    let deployment = Deployment::new("this is not read = [").handler("probe", "probe-rust");
+    let outcome = check(&deployment, &["handlers/probe.wasm"]).expect(0);
+    assert_eq!(outcome.stderr, "", "{outcome}");
+    outcome.snapshot("cli-check-component-right");
+}
+
+#[test]
+fn as_json_it_says_the_same() {
+    let deployment = Deployment::new("").handler("probe", "probe-rust");
+    let checked = check(&deployment, &["--json", "handlers/probe.wasm"]).expect(0).json();
+    let handlers = checked["handlers"].as_array().unwrap();
+    assert_eq!(handlers.len(), 1, "{checked}");
+    assert_eq!(handlers[0]["name"], "probe");
+    assert_eq!(handlers[0]["events"], json!(["*"]));
+}
+
+#[test]
+fn neither_environment_nor_other_handlers_matter() {
+    let deployment = Deployment::new("")
+        .handler("probe", "probe-rust")
+        .write("handlers/other.wasm", "not a component")
+        .env("SANDBUS_DELIVERY__WINDOW", "none");
+    check(&deployment, &["handlers/probe.wasm"]).expect(0);
+}
+
+#[test]
+fn a_name_of_any_kind_will_do() {
+    let bytes = fs::read(built::component("probe-rust")).unwrap();
+    for name in ["ordré ☃.wasm", "\"quoted\".wasm", "-dash.wasm", "...", "☃"] {
+        let deployment = Deployment::new("").write(name, &bytes);
+        check(&deployment, &["--", name]).expect(0);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    check(&Deployment::new(""), &["nowhere.wasm"]).expect(1).snapshot("cli-check-component-absent");
+}
+
+#[test]
+fn a_folder() {
+    let deployment = Deployment::new("").write("folder.wasm/file", "");
+    check(&deployment, &["folder.wasm"]).expect(1).snapshot("cli-check-component-folder");
+}
+
+#[test]
+fn a_text() {
+    wrong("text", "print('hello')\n");
+}
+
+#[test]
+fn webassembly_text() {
+    wrong("webassembly-text", "(module)\n");
+}
+
+#[test]
+fn a_native_library() {
+    let mut library = b"\x7fELF\x02\x01\x01\x00".to_vec();
+    library.resize(4096, 0);
+    wrong("native", library);
+}
+
+#[test]
+fn an_empty_file() {
+    wrong("empty", "");
+}
+
+#[test]
+fn a_truncated_file() {
+    let whole = fs::read(built::component("probe-rust")).unwrap();
+    // In the middle, where a copy may have stopped; and in the first four bytes.
+    wrong("truncated", &whole[..whole.len() / 2]);
+    wrong("truncated-magic", &whole[..3]);
+}
+
+#[test]
+fn a_core_module_that_says_nothing_of_its_interface() {
+    wrong("core-module", assembled("(module (func (export \"handle\")))"));
+}
+
+#[test]
+fn an_empty_component() {
+    wrong("empty-component", assembled("(component)"));
+}
+
+#[test]
+fn a_component_of_another_world() {
+    let command = assembled(
+        r#"
+        (component
+            (core module $code (func (export "run") (result i32) i32.const 0))
+            (core instance $instance (instantiate $code))
+            (func $run (result (result)) (canon lift (core func $instance "run")))
+            (instance $run-interface (export "run" (func $run)))
+            (export "wasi:cli/run@0.2.0" (instance $run-interface)))
+        "#,
+    );
+    wrong("another-world", command);
+}
+
+/// A component with the handler's export in name alone, and with that import.
+fn importing(interface: &str) -> Vec<u8> {
+    assembled(&format!(
+        r#"
+        (component
+            (import "{interface}" (instance))
+            (instance $typed)
+            (export "sandbus:handler/typed@0.1.0" (instance $typed)))
+        "#
+    ))
+}
+
+#[test]
+fn a_component_that_wants_outgoing_http() {
+    wrong("http", importing("wasi:http/outgoing-handler@0.2.0"));
+}
+
+#[test]
+fn a_component_that_wants_what_nobody_offers() {
+    wrong("key-value", importing("wasi:keyvalue/store@0.2.0"));
+}
+
+#[test]
+fn a_component_of_a_later_contract() {
+    wrong("later-contract", importing("sandbus:handler/state@0.9.0"));
+}
+
+#[test]
+fn a_component_that_exports_the_name_and_no_function() {
+    wrong("hollow", importing("sandbus:handler/logging@0.1.0"));
+}
