@@ -1,7 +1,7 @@
 //! Runs handlers: everything that knows wasmtime, and nothing that knows Kafka.
 //!
 //! One [`Sandbox`] for the process holds the engine and what is linked into every guest. A file becomes
-//! a [`Component`] ([`component`]), a component becomes instances ([`instance`]), and a [`pool::Pool`]
+//! a [`component::Component`], a component becomes instances ([`instance::Instance`]), and a [`pool::Pool`]
 //! keeps a handler's instances at work. A guest sees its imports ([`imports`]) and an empty WASI, within
 //! bounds ([`limiter`], [`meter`]); what goes wrong in it is named in [`fault`].
 //!
