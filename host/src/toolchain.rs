@@ -1,8 +1,8 @@
 //! New handler projects, and building them to components.
 //!
-//! A project is a crate with the SDK beside it, both laid down by [`create`] from what is embedded here. [`build()`] finds
-//! a compiler for WebAssembly, lets cargo build the crate with it, and makes a component of the module. Whatever is
-//! run, cargo, rustup or apt-get, shows its own output on stderr; results are values, and printing them is the caller's.
+//! A project is a crate with the SDK beside it, both laid down by [`create`] from what is embedded here. [`build()`]
+//! finds a compiler for WebAssembly, lets cargo build the crate with it, and makes a component of the module. Cargo,
+//! rustup and apt-get show their own output on stderr; results are values, and printing them is the caller's.
 
 mod build;
 mod cargo;

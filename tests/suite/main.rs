@@ -14,3 +14,4 @@ mod cli_test;
 mod cli_usage;
 mod delivery;
 mod harness_works;
+mod projects;

@@ -144,9 +144,17 @@ fn what_cannot_be_made_or_built_is_told_what_to_do() {
     let plain = "mkdir -p plain/src && : > plain/src/lib.rs && \
                  printf '[package]\\nname = \"plain\"\\n[workspace]\\n' > plain/Cargo.toml";
     let cases = [
-        ("sandbus build", 1, "there is no Cargo.toml in .; name the folder of a handler's project, or make one: sandbus new"),
+        (
+            "sandbus build",
+            1,
+            "there is no Cargo.toml in .; name the folder of a handler's project, or make one: sandbus new",
+        ),
         ("sandbus build nowhere", 1, "there is no folder nowhere"),
-        (&format!("{plain} && sandbus build plain"), 1, "add these two lines to it:\n  [lib]\n  crate-type = [\"cdylib\"]\n"),
+        (
+            &format!("{plain} && sandbus build plain"),
+            1,
+            "add these two lines to it:\n  [lib]\n  crate-type = [\"cdylib\"]\n",
+        ),
         ("SANDBUS_RUST_TOOLCHAIN=gcc sandbus build", 2, "\"gcc\" is no toolchain; write cargo, rustup or debian"),
         (
             &format!("{plain} && PATH=${{PATH%%:*}} SANDBUS_RUST_TOOLCHAIN=cargo sandbus build plain"),

@@ -1,8 +1,8 @@
 //! Debian's own Rust, for machines that cannot download a standard library for WebAssembly: the packages bring its
 //! source, and cargo builds it along (`-Z build-std`). Says what belongs to it, installs it, and sets up its cargo.
 //!
-//! Installing never removes a package: Debian's `rustup` and `rustc` conflict with these, and giving those up is for the
-//! owner of the machine to decide.
+//! Installing never removes a package: Debian's `rustup` and `rustc` conflict with these, and giving those up is for
+//! the owner of the machine to decide.
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -7,10 +7,10 @@ const MAX: usize = 64;
 
 /// What the library of a crate cannot be called: words of the language, and crates that are there already.
 const TAKEN: &str = "
-    Self abstract alloc as async await become box break build const continue core crate do dyn else enum extern false final
-    fn for gen if impl in let loop macro match mod move mut override priv proc_macro pub ref return sandbus_sdk self serde
-    serde_json static std struct super test trait true try type typeof unsafe unsized use virtual where while wit_bindgen
-    yield
+    Self abstract alloc as async await become box break build const continue core crate do dyn else enum extern false
+    final fn for gen if impl in let loop macro match mod move mut override priv proc_macro pub ref return sandbus_sdk
+    self serde serde_json static std struct super test trait true try type typeof unsafe unsized use virtual where
+    while wit_bindgen yield
 ";
 
 /// A name that no project can have; says why.

@@ -14,7 +14,8 @@ pub enum ProjectError {
     NoFolder(PathBuf),
     /// It holds no crate.
     #[error(
-        "there is no Cargo.toml in {path}; name the folder of a handler's project, or make one: sandbus new NAME --lang rust",
+        "there is no Cargo.toml in {path}; \
+         name the folder of a handler's project, or make one: sandbus new NAME --lang rust",
         path = .0.display()
     )]
     NoManifest(PathBuf),
@@ -22,10 +23,17 @@ pub enum ProjectError {
     #[error("cargo cannot read {path}; its message is above", path = .0.display())]
     BadManifest(PathBuf),
     /// A workspace, which may hold many.
-    #[error("{path} is a workspace without a package of its own; name the folder of one{members}", path = .0.display(), members = listed(.1))]
+    #[error(
+        "{path} is a workspace without a package of its own; name the folder of one{members}",
+        path = .0.display(),
+        members = listed(.1)
+    )]
     NoPackage(PathBuf, Vec<String>),
     /// Its library, if any, is for Rust only.
-    #[error("{path} builds no module; add these two lines to it:\n  [lib]\n  crate-type = [\"cdylib\"]", path = .0.display())]
+    #[error(
+        "{path} builds no module; add these two lines to it:\n  [lib]\n  crate-type = [\"cdylib\"]",
+        path = .0.display()
+    )]
     NoModule(PathBuf),
 }
 

@@ -1,7 +1,7 @@
 //! Which compiler builds a handler: the one in PATH, the same once rustup has added the target, or Debian's.
 //!
-//! Decides only. What is on the machine, and what is done to it, goes through [`Machine`]. Without a compiler the answer
-//! says of each way why it is closed, and what would open it.
+//! Decides only. What is on the machine, and what is done to it, goes through [`Machine`]. Without a compiler the
+//! answer says of each way why it is closed, and what would open it.
 
 use std::fmt;
 use std::str::FromStr;
