@@ -1,30 +1,60 @@
 //! Several hosts in one group, several groups in one host.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use sandbus_tests::{Group, Record};
+use sandbus_tests::{Group, Host, Record, eventually};
 
 use super::SOON;
 use super::stage::{Probe, Stage, event};
 
-#[test]
-fn a_rebalance_under_load_loses_nothing() {
-    let stage = Stage::new(4).probe(Probe::named("probe").line("concurrency = 2"));
-    let events = (0..3000).map(|number| event(&format!("key-{}", number % 60), "until:2:retry:5ms;sleep:2ms"));
-    let written: BTreeSet<_> = stage.topic.write(events).into_iter().collect();
+/// Writes as fast as events become final, and never lets the hosts run dry, until it is told to stop. Answers with the
+/// place of each event.
+#[track_caller]
+fn keep_busy(stage: &Stage, stop: &AtomicBool) -> BTreeSet<(i32, i64)> {
+    let mut written = BTreeSet::new();
+    while !stop.load(Ordering::Relaxed) {
+        let events = (0..100).map(|number| event(&format!("key-{}", number % 60), "until:2:retry:5ms;sleep:2ms"));
+        written.extend(stage.topic.write(events));
+        eventually("all but 300 events to be final", SOON, || {
+            let left = written.len() as i64 - stage.group.committed_sum(&stage.topic);
+            if left <= 300 || stop.load(Ordering::Relaxed) { Ok(()) } else { Err(format!("{left} are left")) }
+        });
+    }
+    written
+}
 
+/// Two hosts share the work, then the first one leaves.
+#[track_caller]
+fn share(stage: &Stage) -> Host {
+    let go_on = || stage.wait_acks(stage.acks().len() + 100);
     let mut first = stage.start();
-    stage.wait_acks(150);
+    go_on();
     let second = stage.start();
     second.log_line_containing("assigned", SOON);
     first.log_line_containing("revoked", SOON);
-    first.wait_metric("kafka_eventbus_rebalances_total", &[("messaging_kafka_consumer_group", stage.group.name())], 1.0, SOON);
-    let before = stage.acks().len();
-    stage.wait_acks(before + 150);
-    assert!(stage.group.committed_sum(&stage.topic) < 3000, "the first host left after the work");
+    let group = [("messaging_kafka_consumer_group", stage.group.name())];
+    first.wait_metric("kafka_eventbus_rebalances_total", &group, 1.0, SOON);
+    go_on();
     assert_eq!(first.terminate(SOON).code(), Some(0));
-    stage.wait_final(3000);
+    go_on();
+    second
+}
 
+#[test]
+fn a_rebalance_under_load_loses_nothing() {
+    let stage = Stage::new(4).probe(Probe::named("probe").line("concurrency = 2"));
+    let stop = AtomicBool::new(false);
+    let (second, written) = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| keep_busy(&stage, &stop));
+        // The writer has to end, whatever becomes of the hosts.
+        let second = std::panic::catch_unwind(AssertUnwindSafe(|| share(&stage)));
+        stop.store(true, Ordering::Relaxed);
+        let written = writer.join().expect("the writer writes");
+        (second.unwrap_or_else(|panic| resume_unwind(panic)), written)
+    });
+    stage.wait_final(written.len() as i64);
     let acked: BTreeSet<_> = stage.acks().iter().map(|ack| ack.place()).collect();
     assert_eq!(acked, written);
     assert_eq!(stage.topic.dead_letters().read(), []);
@@ -34,9 +64,8 @@ fn a_rebalance_under_load_loses_nothing() {
 
 #[test]
 fn a_group_of_its_own_has_its_own_offsets_and_holds_up_nobody() {
-    let probe = |name: &str, group: &str| {
-        Probe::named(name).line(&format!("group = \"{group}\"\nevents = [\"For-{name}\"]"))
-    };
+    let probe =
+        |name: &str, group: &str| Probe::named(name).line(&format!("group = \"{group}\"\nevents = [\"For-{name}\"]"));
     let stage = Stage::new(1).probe(probe("a", "own")).probe(probe("b", "own")).probe(probe("c", "shared"));
     let own = |name: &str| Group::named(&stage.connection, &format!("{}.{name}", stage.group.name()));
     let mut host = stage.start();

@@ -31,5 +31,8 @@ fn a_guests_line_says_which_try_it_comes_from_and_forges_no_other() {
     assert_eq!(record["topic"], stage.topic.name(), "{line}");
     let numbers = ["partition", "offset", "attempt"].map(|name| record[name].as_i64());
     assert_eq!(numbers, [Some(0), Some(1), Some(2)], "{line}");
-    assert!(!line.contains('\u{1b}') && !host.log().iter().any(|line| line.starts_with("{\"level\":\"ERROR\"")), "{line}");
+    assert!(
+        !line.contains('\u{1b}') && !host.log().iter().any(|line| line.starts_with("{\"level\":\"ERROR\"")),
+        "{line}"
+    );
 }

@@ -11,7 +11,8 @@ use super::stage::{Probe, Stage};
 const PREFIX: &str = "kafka_eventbus_";
 
 /// Durations, in milliseconds.
-const DURATION_BOUNDS: &str = "0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 25 50 75 100 250 500 750 1000 2500 5000 7500 10000 +Inf";
+const DURATION_BOUNDS: &str =
+    "0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 25 50 75 100 250 500 750 1000 2500 5000 7500 10000 +Inf";
 /// Messages.
 const BATCH_BOUNDS: &str = "1 2 5 10 20 50 100 200 500 1000 2000 5000 +Inf";
 
@@ -51,9 +52,8 @@ impl Mix {
             .probe(Probe::named("all").line("max_retries = 1").publishes(outlet.name()))
             .probe(Probe::named("orders").line("max_retries = 1\nevents = [\"Order*\"]").publishes(outlet.name()));
         let host = stage.start();
-        let event = |kind: &str, partition, steps: &str| {
-            Record::event(kind, "{}").partition(partition).header("probe", steps)
-        };
+        let event =
+            |kind: &str, partition, steps: &str| Record::event(kind, "{}").partition(partition).header("probe", steps);
         let publish = format!("publish:{0};publish:{0};count:sent", outlet.name());
         let mut events = vec![
             event("OrderCreated", 0, "ack"),
@@ -137,7 +137,9 @@ fn every_counter_has_exactly_its_value_and_labels() {
         ],
     );
     let consumed = |kind: &str, partition, count| {
-        format!("event_type={kind} messaging_destination=TOPIC messaging_kafka_partition={partition} messaging_system=kafka {count}")
+        format!(
+            "event_type={kind} messaging_destination=TOPIC messaging_kafka_partition={partition} messaging_system=kafka {count}"
+        )
     };
     let consumed = [
         consumed("OrderCreated", 0, 2),
@@ -162,7 +164,8 @@ fn every_counter_has_exactly_its_value_and_labels() {
     let invocations = metrics.sum("kafka_eventbus_handler_invocations_total", &sibling);
     assert_eq!(invocations, Some(0.0), "where there are errors there are invocations, if none succeeded");
     let sent = metrics.named("sandbus_guest_counter_sent_total");
-    let sent: BTreeMap<_, _> = sent.iter().map(|sample| (sample.labels["handler_name"].as_str(), sample.value)).collect();
+    let sent: BTreeMap<_, _> =
+        sent.iter().map(|sample| (sample.labels["handler_name"].as_str(), sample.value)).collect();
     assert_eq!(sent, BTreeMap::from([("all", 1.0), ("orders", 1.0)]));
 }
 
@@ -191,7 +194,8 @@ fn names_kinds_units_and_buckets_are_the_guides() {
     for sample in metrics.samples() {
         let name = &*sample.name;
         if let Some(rest) = name.strip_prefix(PREFIX) {
-            let family = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| rest.strip_suffix(suffix)).unwrap_or(rest);
+            let family =
+                ["_bucket", "_sum", "_count"].iter().find_map(|suffix| rest.strip_suffix(suffix)).unwrap_or(rest);
             let kind = GUIDE.iter().find(|(known, _)| *known == family).map(|(_, kind)| *kind);
             assert!(kind.is_some(), "{name} is none of the guide's names");
             assert_eq!(metrics.kind(&format!("{PREFIX}{family}")), kind, "{name}");
@@ -204,7 +208,8 @@ fn names_kinds_units_and_buckets_are_the_guides() {
     let bounds = |name: &str| {
         let buckets = metrics.named(name);
         let first: Vec<_> = buckets[0].labels.iter().filter(|(label, _)| *label != "le").collect();
-        let of_first = |labels: &BTreeMap<String, String>| first.iter().all(|(label, value)| labels.get(*label) == Some(value));
+        let of_first =
+            |labels: &BTreeMap<String, String>| first.iter().all(|(label, value)| labels.get(*label) == Some(value));
         let bounds = buckets.iter().filter(|sample| of_first(&sample.labels)).map(|sample| sample.labels["le"].clone());
         bounds.collect::<Vec<_>>().join(" ")
     };

@@ -53,7 +53,11 @@ fn assert_silent(host: &Host, password: &str) {
 fn a_wrong_password_is_waited_out() {
     let wrong = "not-the-password-of-this-broker";
     let sasl = Sasl::shared().with_password(wrong);
-    assert_waits(&sasl.connection(Mechanism::ScramSha256), wrong, &["sasl.password", "sasl.username", "sasl.mechanism"]);
+    assert_waits(
+        &sasl.connection(Mechanism::ScramSha256),
+        wrong,
+        &["sasl.password", "sasl.username", "sasl.mechanism"],
+    );
 }
 
 #[test]
