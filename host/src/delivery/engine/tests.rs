@@ -6,8 +6,9 @@ use crossbeam_channel::{Sender, bounded, unbounded};
 
 use super::*;
 use crate::config::RetryPolicy;
+use crate::delivery::ports::SendError;
 use crate::delivery::verdict::{Ending, ErrorKind};
-use crate::event::RecordBuilder;
+use crate::event::{Outgoing, RecordBuilder};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
