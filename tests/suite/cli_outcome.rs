@@ -61,6 +61,13 @@ impl Outcome {
         self
     }
 
+    /// Leaves the lines of the log out of stderr: which of them come before the end is a matter of luck.
+    pub(crate) fn without_log(mut self) -> Outcome {
+        let time = Regex::new(r"^\d{4}-\d\d-\d\dT").expect("a valid pattern");
+        self.stderr = self.stderr.lines().filter(|line| !time.is_match(line)).map(|line| format!("{line}\n")).collect();
+        self
+    }
+
     /// Goes on if it has ended with this status.
     #[track_caller]
     pub(crate) fn expect(self, status: i32) -> Outcome {
@@ -83,6 +90,15 @@ impl Outcome {
         lines.remove(0)
     }
 
+    /// `text` as a snapshot would have it.
+    fn steady(&self, text: &str) -> String {
+        let hidden = self.hidden.iter().fold(text.to_owned(), |text, (hidden, name)| text.replace(hidden, name));
+        VARIABLE.iter().fold(hidden, |text, (pattern, name)| {
+            let pattern = Regex::new(pattern).expect("a valid pattern");
+            pattern.replace_all(&text, *name).into_owned()
+        })
+    }
+
     /// Compares it with the snapshot of that name.
     #[track_caller]
     pub(crate) fn snapshot(&self, name: &str) {
@@ -102,15 +118,7 @@ impl From<Finished> for Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text =
-            format!("status {}\n--- stdout\n{}--- stderr\n{}", self.status, self.stdout, self.stderr);
-        for (hidden, name) in &self.hidden {
-            text = text.replace(hidden, name);
-        }
-        for (pattern, name) in VARIABLE {
-            let pattern = Regex::new(pattern).expect("a valid pattern");
-            text = pattern.replace_all(&text, *name).into_owned();
-        }
-        f.write_str(&text)
+        let text = format!("status {}\n--- stdout\n{}--- stderr\n{}", self.status, self.stdout, self.stderr);
+        f.write_str(&self.steady(&text))
     }
 }

@@ -96,11 +96,8 @@ fn handlers_that_cannot_be_loaded_end_it_before_anything_is_read() {
 fn a_taken_admin_port_is_named() {
     let broker = Bystander::new();
     let taken = Bystander::new();
-    let config = format!(
-        "[kafka]\nbootstrap_servers = \"{}\"\n[admin]\nlisten = \"{}\"\n",
-        broker.address(),
-        taken.address()
-    );
+    let config =
+        format!("[kafka]\nbootstrap_servers = \"{}\"\n[admin]\nlisten = \"{}\"\n", broker.address(), taken.address());
     let deployment = Deployment::new(&config).handler("probe", "probe-rust");
     let outcome = run(&deployment);
     assert_ne!(outcome.status, 0, "{outcome}");

@@ -18,8 +18,8 @@ topic_prefix = "shop"
 [[handler]]
 name = "probe"
 component = "handlers/probe.wasm"
-timeout = "200ms"
-cpu_time = "100ms"
+timeout = "1s"
+cpu_time = "50ms"
 memory = "16MiB"
 
 [handler.limits]

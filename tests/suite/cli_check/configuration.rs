@@ -53,7 +53,8 @@ fn as_json_it_says_the_same() {
     assert_eq!(handlers[1]["topics"], json!(["payments"]));
     let component = deployment.directory().join("handlers/probe.wasm");
     for handler in handlers {
-        assert_eq!(handler["component"], component.to_str().unwrap());
+        let path = handler["component"].as_str().unwrap();
+        assert_eq!(deployment.directory().join(path), component);
         let digest = handler["digest"].as_str().unwrap();
         assert!(digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{digest}");
     }
@@ -162,11 +163,24 @@ fn a_value_that_librdkafka_refuses_is_a_wrong_configuration() {
         ("number", "\"fetch.wait.max.ms\" = \"soon\""),
         ("range", "\"fetch.min.bytes\" = \"-5\""),
         ("choice", "\"security.protocol\" = \"carrier-pigeon\""),
-        ("together", "\"session.timeout.ms\" = \"400000\""),
     ];
     for (name, line) in refused {
         let deployment = Deployment::new(&format!("[kafka.properties]\n{line}\n"));
         check(&deployment, &[]).expect(2).snapshot(&format!("cli-check-property-{name}"));
+    }
+}
+
+#[test]
+fn values_that_do_not_go_together_are_a_wrong_configuration() {
+    let refused = [
+        ("`session.timeout.ms`", "\"session.timeout.ms\" = \"400000\""),
+        ("carrier", "\"security.protocol\" = \"SASL_SSL\"\n\"sasl.mechanism\" = \"carrier-pigeon\""),
+        ("ssl.ca.location", "\"security.protocol\" = \"SSL\"\n\"ssl.ca.location\" = \"nowhere.pem\""),
+    ];
+    for (said, lines) in refused {
+        let deployment = Deployment::new(&format!("[kafka.properties]\n{lines}\n"));
+        let outcome = check(&deployment, &[]).expect(2);
+        assert!(outcome.stderr.to_lowercase().contains(said), "{outcome}");
     }
 }
 

@@ -5,11 +5,12 @@ use sandbus_tests::{Connection, Deployment, StoredRecord, Topic};
 use super::publish;
 use crate::cli_outcome::Outcome;
 
-type Expected = (&'static str, Option<&'static [u8]>, Option<&'static [u8]>, Vec<(&'static [u8], Option<&'static [u8]>)>);
+type Header<'a> = (&'a [u8], Option<&'a [u8]>);
+type Expected = (&'static str, Option<&'static [u8]>, Option<&'static [u8]>, Vec<Header<'static>>);
 
 /// A line, and its key, value and headers.
 fn forms() -> Vec<Expected> {
-    const TYPE: (&[u8], Option<&[u8]>) = (b"event_type", Some(b"T"));
+    const TYPE: Header<'_> = (b"event_type", Some(b"T"));
     vec![
         ("{}", None, None, vec![]),
         (r#"{"type":"T"}"#, None, None, vec![TYPE]),
@@ -54,7 +55,7 @@ fn forms() -> Vec<Expected> {
     ]
 }
 
-fn parts(record: &StoredRecord) -> (Option<&[u8]>, Option<&[u8]>, Vec<(&[u8], Option<&[u8]>)>) {
+fn parts(record: &StoredRecord) -> (Option<&[u8]>, Option<&[u8]>, Vec<Header<'_>>) {
     let headers = record.headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref()));
     (record.key.as_deref(), record.value.as_deref(), headers.collect())
 }
@@ -120,7 +121,8 @@ fn a_key_chooses_the_partition_that_other_clients_choose() {
 fn a_file_is_read_like_stdin_and_the_last_line_needs_no_end() {
     let connection = Connection::shared();
     let topic = Topic::create(&connection, 1);
-    let config = format!("[kafka]\nbootstrap_servers = \"{}\"\ntopics = [\"{}\"]\n", connection.bootstrap(), topic.name());
+    let config =
+        format!("[kafka]\nbootstrap_servers = \"{}\"\ntopics = [\"{}\"]\n", connection.bootstrap(), topic.name());
     let deployment = Deployment::new(&config).write("events.jsonl", "{\"value\":1}\r\n\n{\"value\":2}");
     // Address and topic are the configuration's, which is found by its name.
     let outcome = Outcome::of(&deployment, &["publish", "--file", "events.jsonl", "--json"]).expect(0);

@@ -1,7 +1,7 @@
 //! What is read, from where, and when it ends.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
@@ -134,8 +134,12 @@ fn a_missing_topic_is_named_and_not_made() {
 fn kafka_that_is_away_is_waited_for_as_long_as_was_said() {
     let away = format!("127.0.0.1:{}", ports::free());
     let arguments = ["tail", "-b", &away, "-t", "events", "--timeout", "1s"];
+    let start = Instant::now();
     let outcome = Outcome::of(&Deployment::new(""), &arguments).expect(1);
+    let took = start.elapsed();
+    assert!((Duration::from_secs(1)..Duration::from_secs(10)).contains(&took), "{took:?}");
     assert_eq!(outcome.stdout, "", "{outcome}");
+    let outcome = outcome.without_log();
     assert!(outcome.stderr.contains(&away), "{outcome}");
     outcome.snapshot("cli-tail-kafka-away");
 }
@@ -145,7 +149,8 @@ fn address_and_topic_are_the_configurations_unless_named() {
     let connection = Connection::shared();
     let topic = Topic::create(&connection, 1);
     topic.write([Record::new().value("1")]);
-    let config = format!("[kafka]\nbootstrap_servers = \"{}\"\ntopics = [\"{}\"]\n", connection.bootstrap(), topic.name());
+    let config =
+        format!("[kafka]\nbootstrap_servers = \"{}\"\ntopics = [\"{}\"]\n", connection.bootstrap(), topic.name());
     let deployment = Deployment::new(&config);
     let lines = Outcome::of(&deployment, &["tail", "--from-beginning", "--exit"]).expect(0).json_lines();
     assert_eq!(lines.iter().map(|line| &line["topic"]).collect::<Vec<_>>(), [&Value::from(topic.name())]);

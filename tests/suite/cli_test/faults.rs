@@ -40,9 +40,7 @@ fn people_read_which_limit_it_was() {
 
 #[test]
 fn the_next_event_gets_another_instance() {
-    let line = |steps: &str| {
-        json!({ "type": "T", "headers": { "probe": steps } }).to_string()
-    };
+    let line = |steps: &str| json!({ "type": "T", "headers": { "probe": steps } }).to_string();
     let events = [line("ack"), line("ack"), line("trap"), line("ack")].join("\n");
     let outcome = plain(&events, &["--json", "--set", "results=seen", "--grant-publish", "seen"]).expect(1);
     let sequence = |line: &serde_json::Value| {

@@ -3,7 +3,7 @@
 use sandbus_tests::Deployment;
 use serde_json::json;
 
-use super::{SMALL, deployment, each, event, plain};
+use super::{SMALL, deployment, event, plain};
 use crate::cli_outcome::Outcome;
 
 #[test]

@@ -55,7 +55,7 @@ fn as_json_each_try_is_one_object() {
         assert_eq!((&line["type"], &line["attempt"]), (&json!("Tried"), &json!(1)));
         assert_eq!((&line["logs"], &line["metrics"], &line["published"]), (&json!([]), &json!([]), &json!([])));
         let (wall, cpu) = (line["wall_ms"].as_f64().unwrap(), line["cpu_ms"].as_f64().unwrap());
-        assert!(0.0 < wall && wall < 200.0 && 0.0 < cpu && cpu < 100.0, "{line}");
+        assert!(0.0 < wall && wall < 1000.0 && 0.0 < cpu && cpu < 50.0, "{line}");
         let memory = line["memory_bytes"].as_u64().unwrap();
         assert!((64 << 10..=16 << 20).contains(&memory), "{line}");
     }
