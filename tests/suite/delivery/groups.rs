@@ -57,6 +57,7 @@ fn a_rebalance_under_load_loses_nothing() {
     stage.wait_final(written.len() as i64);
     let acked: BTreeSet<_> = stage.acks().iter().map(|ack| ack.place()).collect();
     assert_eq!(acked, written);
+    stage.assert_commits_advance();
     assert_eq!(stage.topic.dead_letters().read(), []);
     let shared = second.metrics().sum("kafka_eventbus_handler_invocations_total", &[]);
     assert!(shared.is_some_and(|events| events > 0.0), "the second host did nothing");

@@ -77,9 +77,9 @@ fn a_missing_topic_holds_up_no_other() {
 fn load(count: usize) -> impl Iterator<Item = Record> {
     (0..count).map(|number| {
         let steps = match number % 20 {
-            7 => "until:2:retry;sleep:8ms",
-            13 => "sleep:8ms;dead-letter:no",
-            _ => "sleep:8ms",
+            7 => "until:2:retry;sleep:20ms",
+            13 => "sleep:20ms;dead-letter:no",
+            _ => "sleep:20ms",
         };
         event(&format!("key-{}", number % 50), steps)
     })
@@ -91,6 +91,7 @@ struct Loaded {
     deployment: Deployment,
     host: Host,
     written: BTreeSet<(i32, i64)>,
+    loses_session: bool,
 }
 
 impl Loaded {
@@ -103,7 +104,7 @@ impl Loaded {
         let deployment = stage.deploy();
         let mut host = deployment.start();
         host.wait_ready(SOON);
-        Loaded { stage, deployment, host, written: BTreeSet::new() }
+        Loaded { stage, deployment, host, written: BTreeSet::new(), loses_session: false }
     }
 
     /// Events that the broker has heard of the end of.
@@ -112,6 +113,14 @@ impl Loaded {
         let metrics = self.host.metrics();
         let sum = |name: &str| metrics.sum(&format!("kafka_eventbus_{name}_total"), &[]).unwrap_or_default();
         sum("handler_invocations") + sum("messages_dlq")
+    }
+
+    /// A partition that was lost may be read again from before a commit that came late; one that was kept may not.
+    #[track_caller]
+    fn assert_commits_advance(&self) {
+        if !self.loses_session {
+            self.stage.assert_commits_advance();
+        }
     }
 
     /// Waits until all is final, and looks at what became of each event.
@@ -123,8 +132,10 @@ impl Loaded {
             if committed == EVENTS as i64 {
                 return Ok(());
             }
+            self.assert_commits_advance();
             Err(format!("{committed} are committed, {} were handled, {} acks seen", self.handled(), stage.acks().len()))
         });
+        self.assert_commits_advance();
         let dead = stage.topic.dead_letters().read();
         let of_dead = dead.iter().map(|letter| {
             assert_eq!(letter.header("dlq_reason"), Some("rejected"), "{letter:?}");
@@ -153,6 +164,7 @@ fn an_outage_under_load_loses_nothing_and_blames_nobody() {
         let stage = stage.property("session.timeout.ms", "2000").property("heartbeat.interval.ms", "500");
         stage.delivery("drain_timeout = \"1s\"")
     });
+    long.loses_session = true;
     // This one cannot say good-bye, and is missed until its session ends.
     let mut ending = Loaded::start(&connection, |stage| {
         let stage = stage.property("session.timeout.ms", "5000").property("heartbeat.interval.ms", "500");
