@@ -23,6 +23,7 @@ mod test;
 /// Runs event handlers, compiled to WebAssembly components, on Kafka.
 #[derive(Debug, Parser)]
 #[command(name = "sandbus", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Example:\n  sandbus new orders --lang rust && cd orders && sandbus build && sandbus run")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -114,8 +115,19 @@ impl Cluster {
         if let Some(servers) = &self.bootstrap_servers {
             kafka.bootstrap_servers.clone_from(servers);
         }
+        accepted(&kafka)?;
         Ok(kafka)
     }
+}
+
+/// Whether librdkafka accepts the configuration: found before anything is done with it.
+fn accepted(kafka: &crate::config::Kafka) -> Done {
+    crate::kafka::Cluster::new(kafka.clone()).check().map_err(|error| Failure::Usage(format!("{error:#}")))
+}
+
+/// "1 event", "2 events".
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Writes a line of data. A reader that has gone away ends the command quietly.

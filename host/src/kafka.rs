@@ -12,8 +12,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rdkafka::admin::AdminClient;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::config;
@@ -44,14 +46,26 @@ impl Cluster {
         Cluster { kafka: Arc::new(kafka), log: Arc::new(log) }
     }
 
-    /// Whether librdkafka accepts the configured properties. Asks no broker.
+    /// Where the cluster is looked for.
+    pub fn bootstrap_servers(&self) -> &str {
+        &self.kafka.bootstrap_servers
+    }
+
+    /// Whether librdkafka accepts the configured properties, one by one and together. Asks no broker.
     ///
     /// # Errors
-    /// The property that it does not accept, and why.
+    /// What it does not accept, and why.
     pub fn check(&self) -> anyhow::Result<()> {
-        for config in [self.consumer(), self.producer()] {
-            config.create_native_config().map_err(not_accepted)?;
-        }
+        // Much is looked at only when a client is made. Without brokers it connects to nothing.
+        let alone = |mut config: ClientConfig| {
+            config.remove("bootstrap.servers");
+            config
+        };
+        let quiet = || PlainContext(self.log.clone());
+        let consumer = alone(consumer::configure(self, "check"));
+        consumer.create_with_context::<_, BaseConsumer<_>>(quiet()).map_err(not_accepted)?;
+        let producer = alone(producer::configure(self));
+        producer.create_with_context::<_, AdminClient<_>>(quiet()).map_err(not_accepted)?;
         Ok(())
     }
 
@@ -84,7 +98,12 @@ fn in_words(error: &KafkaError) -> anyhow::Error {
 
 /// Why librdkafka did not accept a configuration.
 fn not_accepted(error: KafkaError) -> anyhow::Error {
-    anyhow::anyhow!("kafka.properties are not accepted: {error}")
+    let reason = match error {
+        KafkaError::ClientConfig(_, description, _, _) => description,
+        KafkaError::ClientCreation(description) => description,
+        other => other.to_string(),
+    };
+    anyhow::anyhow!("kafka.properties are not accepted: {}", reason.trim())
 }
 
 /// What may be wrong with a connection, as an operator thinks of it.
@@ -142,6 +161,9 @@ impl ConnectionLog {
             tracing::warn!(brokers = self.brokers, reason, "Kafka: {error}");
             return;
         };
+        if code == RDKafkaErrorCode::PartitionEOF {
+            return;
+        }
         let (trouble, now) = (Trouble::of(code), Instant::now());
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.get(&trouble).is_some_and(|at| now.duration_since(*at) < QUIET) {

@@ -17,6 +17,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(30);
 /// What differs between two runs wherever it stands.
 const VARIABLE: &[(&str, &str)] = &[
     (r"\b[0-9a-f]{64}\b", "[SHA256]"),
+    (r"sandbus-demo-[0-9a-f]{8}", "sandbus-demo-[RANDOM]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "[TIME]"),
     (r"\(\d+\.\d+ ms, \d+\.\d+ ms CPU, [0-9.]+ [KM]?i?B\)", "([TIME], [CPU], [MEMORY])"),
     (r"127\.0\.0\.1:\d{4,5}\b", "127.0.0.1:[PORT]"),

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use super::{Done, Failure, print_line};
+use super::{Done, Failure, counted, print_line};
 use crate::app::handlers::{self, LoadedHandler};
 use crate::config::{Config, Handler};
-use crate::kafka::Cluster;
 use crate::sandbox::ports::{GuestMetric, GuestSink, LogLevel, Refusal};
 use crate::sandbox::state::HandlerSettings;
 
@@ -38,7 +37,7 @@ impl Check {
                 (Config::load(file)?, Failure::Usage)
             }
         };
-        Cluster::new(config.kafka.clone()).check().map_err(|error| Failure::Usage(format!("{error:#}")))?;
+        super::accepted(&config.kafka)?;
         let loaded = load(&config).map_err(|errors| wrong(errors.join("\n")))?;
         if self.json {
             let handlers: Vec<_> = loaded.iter().map(as_json).collect();
@@ -47,7 +46,7 @@ impl Check {
         for handler in &loaded {
             print_line(&as_text(handler))?;
         }
-        print_line(&format!("{} {} checked", loaded.len(), if loaded.len() == 1 { "handler" } else { "handlers" }))
+        print_line(&format!("{} checked", counted(loaded.len(), "handler")))
     }
 }
 

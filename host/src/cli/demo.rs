@@ -55,14 +55,16 @@ pub struct Demo {
 impl Demo {
     pub(super) fn run(self) -> Done {
         crate::telemetry::log::start(Default::default(), "error");
-        let folder = self.folder()?;
+        let folder = std::path::absolute(self.folder()?).context("cannot tell where the components are")?;
         let broker = EmbeddedBroker::start()?;
         let dead_letters = format!("{TOPIC}.dlq");
         for topic in [TOPIC, NOTIFICATIONS, &dead_letters] {
             broker.create_topic(topic, PARTITIONS)?;
         }
+        // Handlers that happen to be in the current directory take no part.
+        let nowhere = folder.join("no-such-folder");
         let text = configuration(&broker.bootstrap_servers(), &folder);
-        let config = Config::from_text(&text, Path::new("."), std::iter::empty::<(String, String)>())?;
+        let config = Config::from_text(&text, &nowhere, std::iter::empty::<(String, String)>())?;
         let tally = Arc::new(Tally::default());
         let started = Instant::now();
         self.say(&format!("starting an embedded broker at {} and loading handlers", broker.bootstrap_servers()));
@@ -76,8 +78,7 @@ impl Demo {
         let finished = self.wait(&host, &tally, expected);
         let metrics = host.telemetry().prometheus()?;
         let ended = host.stop();
-        let report = std::env::temp_dir().join("sandbus-demo-metrics.txt");
-        std::fs::write(&report, metrics).with_context(|| format!("cannot write {}", report.display()))?;
+        let report = keep(&metrics)?;
         if self.json {
             print_line(&tally.as_json(&report).to_string())?;
         } else {
@@ -144,7 +145,14 @@ impl Demo {
         for _ in 0..self.events {
             match answers.recv_timeout(self.timeout) {
                 Ok(Signal::Sent(_, Ok(()))) => {}
-                other => return Err(Failure::Wrong(format!("the embedded broker did not take an event: {other:?}"))),
+                Ok(Signal::Sent(_, Err(error))) => {
+                    return Err(Failure::Wrong(format!("the embedded broker did not take an event: {error}")));
+                }
+                Ok(_) => {}
+                Err(_) => {
+                    let within = humantime::format_duration(self.timeout);
+                    return Err(Failure::Wrong(format!("the embedded broker did not take all events within {within}")));
+                }
             }
         }
         self.say(&format!("{} events are in the topic {TOPIC}, {expected} deliveries to make", self.events));
@@ -175,6 +183,16 @@ impl Demo {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Writes the metrics to a file of their own, which nobody else has made before.
+fn keep(metrics: &str) -> anyhow::Result<PathBuf> {
+    let folder = std::env::temp_dir().join(format!("sandbus-demo-{:08x}", fastrand::u32(..)));
+    let report = folder.join("metrics.txt");
+    std::fs::create_dir(&folder)
+        .and_then(|()| std::fs::write(&report, metrics))
+        .with_context(|| format!("cannot write {}", report.display()))?;
+    Ok(report)
 }
 
 fn component(folder: &Path, name: &str) -> PathBuf {

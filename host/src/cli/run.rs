@@ -9,7 +9,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Done, Failure};
 use crate::app::{Host, StartError};
 use crate::config::Config;
-use crate::kafka::Cluster;
 use crate::telemetry::log::{self, LogFormat};
 
 /// Run the host: read Kafka, run every handler, until SIGTERM
@@ -32,7 +31,7 @@ impl Run {
     pub(super) fn run(self) -> Done {
         log::start(self.log_format, "info");
         let config = Config::load(&self.config)?;
-        Cluster::new(config.kafka.clone()).check().map_err(|error| Failure::Usage(format!("{error:#}")))?;
+        super::accepted(&config.kafka)?;
         let host = Host::start(config, &|_| None).map_err(|error| match error {
             StartError::Handlers(_) => Failure::Usage(error.to_string()),
             StartError::Other(error) => error.into(),

@@ -56,7 +56,7 @@ impl Tail {
                     print_line(&json_lines::write(&record))?;
                     printed += 1;
                 }
-                None if self.exit && reader.caught_up()? => return Ok(()),
+                None if self.exit && reader.caught_up() => return Ok(()),
                 None => {}
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::{Done, Failure, check, print_line};
+use super::{Done, Failure, check, counted, print_line};
 use crate::app::handlers::{self, LoadedHandler};
 use crate::config::{Config, Pattern};
 use crate::delivery::partition::DeliveryId;
@@ -76,7 +76,7 @@ impl Test {
         let mut session =
             Session { loaded, settings, records, instance: None, json: self.json, faults: 0, undecodable: 0, tried: 0 };
         for (index, line) in lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let parsed = ParsedLine::parse(line, Some(&topic))
+            let parsed = ParsedLine::parse(line, None, Some(&topic))
                 .map_err(|error| Failure::Wrong(format!("{}, line {}: {error}", self.events.display(), index + 1)))?;
             runtime.block_on(session.event(parsed, index as i64, self.attempts.max(1)))?;
         }
@@ -87,9 +87,11 @@ impl Test {
         let mut config = match (&self.config, &self.handler) {
             (Some(file), Some(name)) => {
                 let mut config = Config::load(file)?;
+                let known: Vec<_> = config.handlers.iter().map(|handler| handler.name.to_string()).collect();
                 config.handlers.retain(|handler| handler.name.as_str() == name);
                 if config.handlers.is_empty() {
-                    return Err(Failure::Usage(format!("{} has no handler {name:?}", file.display())));
+                    let known = known.join(", ");
+                    return Err(Failure::Usage(format!("{} has no handler {name:?}, but: {known}", file.display())));
                 }
                 config
             }
@@ -285,7 +287,8 @@ impl Session {
         }
         match (self.faults, self.undecodable) {
             (0, 0) => Ok(()),
-            (0, undecodable) => Err(Failure::Wrong(format!("{undecodable} events cannot be decoded"))),
+            (0, undecodable) => Err(Failure::Wrong(format!("{} cannot be decoded", counted(undecodable, "event")))),
+            (1, _) => Err(Failure::Wrong("1 try ended in a fault".into())),
             (faults, _) => Err(Failure::Wrong(format!("{faults} tries ended in a fault"))),
         }
     }

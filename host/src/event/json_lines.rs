@@ -1,7 +1,8 @@
 //! Events as JSON Lines: what `publish` and `test` read and `tail` writes.
 //!
 //! `{"type":"OrderCreated","key":"o-1","headers":{"tenant_id":"t"},"value":{...}}`. Headers may also be
-//! `[["name","text"],["name",null],["name",{"base64":"..."}]]`, which keeps order and repeats. `value` is
+//! `[["name","text"],["name",null],["name",{"base64":"..."}]]`, which keeps order and repeats; a name
+//! that is no text is `{"base64":"..."}` as well. `value` is
 //! sent as compact JSON, `value_text` as it is, `value_base64` and `key_base64` are bytes; with no value
 //! at all the event is a tombstone. What `tail` adds (`topic`, `partition`, `offset`, `timestamp`) is
 //! read back, so that its output can be fed to `test` and `publish`.
@@ -43,10 +44,10 @@ fn present<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<&'de RawValu
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "headers must be an object, or a list of pairs of name and value")]
 enum Headers {
     Named(Map<String, Value>),
-    Listed(Vec<(String, Value)>),
+    Listed(Vec<(Value, Value)>),
 }
 
 impl Default for Headers {
@@ -59,8 +60,11 @@ impl Default for Headers {
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
     /// No JSON object of the known fields.
-    #[error("{0}")]
+    #[error("{}", in_one_line(.0))]
     Json(#[from] serde_json::Error),
+    /// JSON of another kind.
+    #[error("an event is a JSON object")]
+    NotAnObject,
     /// Two fields that say the same thing.
     #[error("{0} and {1} exclude each other")]
     Both(&'static str, &'static str),
@@ -68,8 +72,11 @@ pub enum LineError {
     #[error("{0} is not base64: {1}")]
     Base64(String, base64::DecodeError),
     /// A header's value is neither text, null nor base64.
-    #[error("header {0:?} must be a string, null or {{\"base64\":\"...\"}}")]
+    #[error("header {0} must be a string, null or {{\"base64\":\"...\"}}")]
     Header(String),
+    /// A header's name is neither text nor base64.
+    #[error("the name of a header must be a string or {{\"base64\":\"...\"}}")]
+    HeaderName,
     /// No topic was named for the event.
     #[error("no topic: name one with --topic, or in the field \"topic\"")]
     NoTopic,
@@ -88,25 +95,34 @@ pub struct ParsedLine {
 }
 
 impl ParsedLine {
-    /// Reads one line. The line's own `topic` goes before `topic`.
+    /// Reads one line. `topic` goes before the line's own, and that before `default_topic`.
     ///
     /// # Errors
     /// Where the line is no event.
-    pub fn parse(line: &str, topic: Option<&str>) -> Result<ParsedLine, LineError> {
+    pub fn parse(line: &str, topic: Option<&str>, default_topic: Option<&str>) -> Result<ParsedLine, LineError> {
+        // Serde would take a list of the fields' values as well.
+        if line.trim_start().starts_with('[') {
+            return Err(LineError::NotAnObject);
+        }
         let line: Line<'_> = serde_json::from_str(line)?;
         let mut headers: Vec<OutgoingHeader> = Vec::new();
         if let Some(event_type) = &line.event_type {
             headers.push((b"event_type".to_vec(), Some(event_type.clone().into_bytes())));
         }
         let listed = match line.headers {
-            Headers::Named(map) => map.into_iter().collect(),
+            Headers::Named(map) => map.into_iter().map(|(name, value)| (Value::String(name), value)).collect(),
             Headers::Listed(list) => list,
         };
         for (name, value) in listed {
-            let value = header_value(&name, value)?;
-            headers.push((name.into_bytes(), value));
+            let of = name.to_string();
+            let name = text_or_bytes(name, &of)?.ok_or(LineError::HeaderName)?;
+            let value = match value {
+                Value::Null => None,
+                value => Some(text_or_bytes(value, &of)?.ok_or(LineError::Header(of))?),
+            };
+            headers.push((name, value));
         }
-        let topic = line.topic.as_deref().or(topic).ok_or(LineError::NoTopic)?;
+        let topic = topic.or(line.topic.as_deref()).or(default_topic).ok_or(LineError::NoTopic)?;
         let partition = line.partition.unwrap_or(0);
         if partition < 0 {
             return Err(LineError::Negative("partition"));
@@ -161,18 +177,26 @@ fn one_of(
     }
 }
 
-fn header_value(name: &str, value: Value) -> Result<Option<Vec<u8>>, LineError> {
+/// A string's bytes, or those of `{"base64":"..."}`. `None` is something else.
+fn text_or_bytes(value: Value, header: &str) -> Result<Option<Vec<u8>>, LineError> {
     match value {
-        Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text.into_bytes())),
         Value::Object(map) if map.len() == 1 => match map.get("base64") {
             Some(Value::String(text)) => {
-                let of = || format!("header {name:?}");
-                BASE64.decode(text).map(Some).map_err(|e| LineError::Base64(of(), e))
+                BASE64.decode(text).map(Some).map_err(|error| LineError::Base64(format!("header {header}"), error))
             }
-            _ => Err(LineError::Header(name.into())),
+            _ => Ok(None),
         },
-        _ => Err(LineError::Header(name.into())),
+        _ => Ok(None),
+    }
+}
+
+/// The caller says which line it is; the error would call every line the first.
+fn in_one_line(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line 1 column ") {
+        Some((what, column)) => format!("{what} (column {column})"),
+        None => text,
     }
 }
 
@@ -212,14 +236,11 @@ pub fn write(record: &Record) -> String {
     if let Some(key) = record.key() {
         text_or_base64(&mut fields, "key", "key_base64", key);
     }
-    let headers = record.headers().map(|(name, value)| {
-        let value = match value.map(std::str::from_utf8) {
-            None => Value::Null,
-            Some(Ok(text)) => text.into(),
-            Some(Err(_)) => json!({ "base64": BASE64.encode(value.unwrap_or_default()) }),
-        };
-        json!([String::from_utf8_lossy(name), value])
-    });
+    let written = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) => Value::from(text),
+        Err(_) => json!({ "base64": BASE64.encode(bytes) }),
+    };
+    let headers = record.headers().map(|(name, value)| json!([written(name), value.map_or(Value::Null, written)]));
     fields.insert("headers".into(), Value::Array(headers.collect()));
     if let Some(value) = record.value() {
         // Only what comes back as the very same bytes may stand as JSON.

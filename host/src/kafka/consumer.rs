@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -95,16 +95,8 @@ pub trait Membership: Send + Sync {
     fn revoked(&self);
 }
 
-/// Starts a consumer's thread. It ends after [`Consumer::close`], or with the error that ended it.
-///
-/// # Errors
-/// Where librdkafka does not accept the configuration.
-pub fn start(
-    cluster: &Cluster,
-    group: &str,
-    readings: Sender<Reading>,
-    membership: Arc<dyn Membership>,
-) -> anyhow::Result<(ConsumerHandle, JoinHandle<anyhow::Result<()>>)> {
+/// What a group's consumer is configured with.
+pub(super) fn configure(cluster: &Cluster, group: &str) -> ClientConfig {
     let (mut config, kafka) = (cluster.consumer(), &cluster.kafka);
     // With the newer protocol the broker assigns.
     let by_broker = kafka.properties.get("group.protocol").is_some_and(|protocol| protocol == "consumer");
@@ -118,6 +110,19 @@ pub fn start(
         .set("auto.offset.reset", kafka.auto_offset_reset.as_str())
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "false");
+    config
+}
+
+/// Starts a consumer's thread. It ends after [`Consumer::close`], or with the error that ended it.
+///
+/// # Errors
+/// Where librdkafka does not accept the configuration.
+pub fn start(
+    cluster: &Cluster,
+    group: &str,
+    readings: Sender<Reading>,
+    membership: Arc<dyn Membership>,
+) -> anyhow::Result<(ConsumerHandle, JoinHandle<anyhow::Result<()>>)> {
     let context = GroupContext {
         connection: cluster.log.clone(),
         rebalances: Mutex::default(),
@@ -125,7 +130,8 @@ pub fn start(
         failed: Mutex::default(),
         closing: AtomicBool::new(false),
     };
-    let consumer: BaseConsumer<GroupContext> = config.create_with_context(context).map_err(super::not_accepted)?;
+    let consumer: BaseConsumer<GroupContext> =
+        configure(cluster, group).create_with_context(context).map_err(super::not_accepted)?;
     let (sender, controls) = unbounded();
     let poll_loop = PollLoop {
         consumer,

@@ -56,17 +56,7 @@ impl SharedProducer {
     /// # Errors
     /// Where librdkafka does not accept the configuration.
     pub fn new(cluster: &Cluster) -> anyhow::Result<Arc<SharedProducer>> {
-        let mut config = cluster.producer();
-        config
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            // As Kafka's own clients do, so that a key keeps its partition whoever writes it.
-            .set("partitioner", "murmur2_random")
-            // A broker that is away is waited for: nothing that was promised is given up.
-            .set("message.timeout.ms", "0");
-        if cluster.kafka.properties.get("linger.ms").is_none() {
-            config.set("linger.ms", "5");
-        }
+        let config = configure(cluster);
         let client = RwLock::new(Arc::new(connect(&config, &cluster.log)?));
         Ok(Arc::new(SharedProducer { config, log: cluster.log.clone(), client }))
     }
@@ -91,6 +81,22 @@ impl SharedProducer {
             }
         }
     }
+}
+
+/// What the producer is configured with.
+pub(super) fn configure(cluster: &Cluster) -> ClientConfig {
+    let mut config = cluster.producer();
+    config
+        .set("acks", "all")
+        .set("enable.idempotence", "true")
+        // As Kafka's own clients do, so that a key keeps its partition whoever writes it.
+        .set("partitioner", "murmur2_random")
+        // A broker that is away is waited for: nothing that was promised is given up.
+        .set("message.timeout.ms", "0");
+    if cluster.kafka.properties.get("linger.ms").is_none() {
+        config.set("linger.ms", "5");
+    }
+    config
 }
 
 fn connect(config: &ClientConfig, log: &Arc<ConnectionLog>) -> anyhow::Result<Client> {

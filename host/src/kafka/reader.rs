@@ -1,9 +1,11 @@
 //! Reads topics without a group: every partition, from a chosen start, and nothing is committed.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::convert::TopicNames;
@@ -23,8 +25,8 @@ pub enum Start {
 pub struct TopicReader {
     consumer: BaseConsumer<PlainContext>,
     names: TopicNames,
-    /// Offsets behind the last record of each partition, when the reading began.
-    ends: Vec<(i32, i64)>,
+    /// Partitions that are not yet read to where they ended when the reading began.
+    behind: BTreeSet<i32>,
 }
 
 impl TopicReader {
@@ -39,6 +41,8 @@ impl TopicReader {
             .set("group.id", "sandbus-tail")
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_committed")
+            // What stands at the end may be no record: only the client knows that it is through.
+            .set("enable.partition.eof", "true")
             .set("allow.auto.create.topics", "false")
             .set("auto.offset.reset", "earliest");
         let context = PlainContext(cluster.log.clone());
@@ -53,9 +57,9 @@ impl TopicReader {
             found.map(|found| found.partitions().iter().map(|p| p.id()).collect()).unwrap_or_default();
         anyhow::ensure!(!partitions.is_empty(), "there is no topic {topic:?} at {servers}");
         let mut list = TopicPartitionList::new();
-        let mut ends = Vec::new();
+        let mut behind = BTreeSet::new();
         for partition in partitions {
-            let (_, end) = consumer
+            let (first, end) = consumer
                 .fetch_watermarks(topic, partition, patience)
                 .map_err(|error| in_words(&error))
                 .with_context(|| format!("no answer from Kafka about {topic}/{partition}"))?;
@@ -64,10 +68,12 @@ impl TopicReader {
                 Start::End => Offset::Offset(end),
             };
             list.add_partition_offset(topic, partition, offset)?;
-            ends.push((partition, end));
+            if start == Start::Beginning && first < end {
+                behind.insert(partition);
+            }
         }
         consumer.assign(&list).context("cannot read the topic")?;
-        Ok(TopicReader { consumer, names: TopicNames::default(), ends })
+        Ok(TopicReader { consumer, names: TopicNames::default(), behind })
     }
 
     /// The next record within `wait`.
@@ -79,6 +85,9 @@ impl TopicReader {
         loop {
             match self.consumer.poll(deadline.saturating_duration_since(Instant::now())) {
                 Some(Ok(message)) => return Ok(Some(self.names.record(&message))),
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    self.behind.remove(&partition);
+                }
                 Some(Err(error)) => tracing::debug!(%error, "while reading"),
                 None if Instant::now() >= deadline => return Ok(None),
                 None => {}
@@ -87,14 +96,7 @@ impl TopicReader {
     }
 
     /// Whether every partition was read to where it ended when the reading began.
-    ///
-    /// # Errors
-    /// Where librdkafka does not tell the position.
-    pub fn caught_up(&self) -> anyhow::Result<bool> {
-        let positions = self.consumer.position()?;
-        Ok(self.ends.iter().all(|(partition, end)| {
-            let position = positions.elements().iter().find(|e| e.partition() == *partition).map(|e| e.offset());
-            *end == 0 || matches!(position, Some(Offset::Offset(offset)) if offset >= *end)
-        }))
+    pub fn caught_up(&self) -> bool {
+        self.behind.is_empty()
     }
 }

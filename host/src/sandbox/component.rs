@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use wasmparser::Parser;
+use wasmparser::{Parser, Payload};
 use wasmtime::component::types::ComponentItem;
 
 use super::Sandbox;
@@ -53,7 +53,9 @@ pub enum LoadError {
     )]
     Wrap(String),
     /// It is not valid, or uses what the sandbox does not allow.
-    #[error("this component does not compile: {0}")]
+    #[error(
+        "this component does not compile; the file is damaged or cut, or uses what the sandbox does not allow: {0}"
+    )]
     Compile(String),
     /// It exports neither way in.
     #[error("this component is no handler: it exports {0}, and not `sandbus:handler/typed@0.1`")]
@@ -193,6 +195,13 @@ pub fn componentize(bytes: Vec<u8>) -> Result<Vec<u8>, LoadError> {
     if !Parser::is_core_wasm(&bytes) {
         return Err(LoadError::NotWasm(guess(&bytes)));
     }
+    let describes = |payload: wasmparser::Result<Payload<'_>>| match payload {
+        Ok(Payload::CustomSection(section)) => section.name().starts_with("component-type"),
+        _ => false,
+    };
+    if !Parser::new(0).parse_all(&bytes).any(describes) {
+        return Err(LoadError::Wrap("it does not say what its interface is".into()));
+    }
     let wrap = |error: anyhow::Error| LoadError::Wrap(format!("{error:#}"));
     wit_component::ComponentEncoder::default()
         .validate(true)
@@ -206,6 +215,7 @@ fn guess(bytes: &[u8]) -> &'static str {
         [] => "an empty file",
         [0x7f, b'E', b'L', b'F', ..] => "a native library or program",
         [b'P', b'K', 3, 4, ..] => "an archive",
+        [0] | [0, b'a'] | [0, b'a', b's'] => "the beginning of a WebAssembly file",
         [0, b'a', b's', b'm', ..] => "WebAssembly of an unknown version",
         _ if bytes.trim_ascii_start().starts_with(b"(") => "WebAssembly text",
         _ if std::str::from_utf8(bytes).is_ok() => "a text file",

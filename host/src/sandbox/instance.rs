@@ -163,7 +163,7 @@ async fn bounded<T>(
     }
 }
 
-/// For people: whole microseconds.
+/// For people: whole milliseconds.
 fn rounded(duration: Duration) -> humantime::FormattedDuration {
-    humantime::format_duration(Duration::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))
+    humantime::format_duration(Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
 }

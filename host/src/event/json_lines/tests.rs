@@ -1,7 +1,7 @@
 use super::*;
 
 fn parse(line: &str) -> Outgoing {
-    ParsedLine::parse(line, Some("t")).unwrap().outgoing
+    ParsedLine::parse(line, None, Some("t")).unwrap().outgoing
 }
 
 #[test]
@@ -36,14 +36,16 @@ fn no_value_is_a_tombstone_and_null_is_json() {
 
 #[test]
 fn what_is_wrong_is_named() {
-    let error = |line: &str| ParsedLine::parse(line, Some("t")).unwrap_err().to_string();
+    let error = |line: &str| ParsedLine::parse(line, None, Some("t")).unwrap_err().to_string();
     assert_eq!(error(r#"{"key":"a","key_base64":"AA=="}"#), "key and key_base64 exclude each other");
     assert_eq!(error(r#"{"value":1,"value_text":"x"}"#), "value and value_text exclude each other");
     assert!(error(r#"{"value_base64":"?"}"#).starts_with("value_base64 is not base64"));
     assert!(error(r#"{"headers":{"h":1}}"#).starts_with("header \"h\" must be a string"));
     assert!(error(r#"{"typ":"x"}"#).contains("unknown field `typ`"));
-    assert!(error("[").contains("line 1 column"));
-    let no_topic = ParsedLine::parse("{}", None).unwrap_err().to_string();
+    assert_eq!(error("[1]"), "an event is a JSON object");
+    assert_eq!(error("{"), "EOF while parsing an object (column 1)");
+    assert!(error(r#"{"headers":1}"#).starts_with("headers must be an object"));
+    let no_topic = ParsedLine::parse("{}", None, None).unwrap_err().to_string();
     assert!(no_topic.starts_with("no topic"), "{no_topic}");
 }
 
@@ -64,12 +66,23 @@ fn what_is_written_is_read_back_to_the_same_bytes() {
             builder.header(b"event_type", Some(b"A"));
             builder.header(b"event_type", None);
             builder.header(b"bin", Some(&[0xff]));
+            builder.header(b"\xfe\xff", Some(b"x"));
             let record = builder.build();
-            let back = ParsedLine::parse(&write(&record), None).unwrap().into_record(0);
+            let back = ParsedLine::parse(&write(&record), None, None).unwrap().into_record(0);
             assert_eq!(back.value(), record.value());
             assert_eq!(back.key(), record.key());
             assert!(back.headers().eq(record.headers()));
             assert_eq!((back.partition(), back.offset(), back.timestamp()), (3, 42, Some(7)));
         }
     }
+}
+
+#[test]
+fn a_topic_that_is_asked_for_goes_before_the_lines_own() {
+    let topic = |asked, default| {
+        let parsed = ParsedLine::parse(r#"{"topic":"own"}"#, asked, default).unwrap();
+        parsed.outgoing.topic.to_string()
+    };
+    assert_eq!(topic(Some("asked"), Some("default")), "asked");
+    assert_eq!(topic(None, Some("default")), "own");
 }
