@@ -296,6 +296,8 @@ impl Engine {
         let partitions: Vec<_> = self.partitions.keys().cloned().collect();
         let idle = partitions.iter().all(|partition| self.under_way(partition) == 0);
         if self.draining.is_empty() && (idle || now >= until) {
+            // Only what the end itself gives up: what a rebalance gave up was repeated long ago.
+            self.summary.abandoned += partitions.iter().map(|partition| self.under_way(partition)).sum::<usize>();
             let watermarks = self.give_up(&partitions, true);
             self.doors.consumer.close(watermarks);
             self.closed = true;
@@ -313,7 +315,6 @@ impl Engine {
             let unfinished = self.under_way(topic_partition);
             if unfinished > 0 {
                 tracing::warn!(partition = %topic_partition, deliveries = unfinished, "gave up deliveries that were under way; they will be repeated");
-                self.summary.abandoned += unfinished;
                 for (_, id) in self.started.iter().filter(|(_, of)| *of == topic_partition).map(|(key, _)| key) {
                     self.doors.observer.abandoned(id.handler, 1);
                 }
@@ -441,11 +442,11 @@ impl Engine {
     fn log(&self, topic_partition: &TopicPartition, tried: &Tried) {
         let handler = self.handler_name(tried.run.id);
         let (offset, attempt) = (tried.run.event.record.offset(), tried.run.attempt);
-        let (verdict, message) = (tried.ending.name(), tried.ending.message());
+        let (verdict, error_message) = (tried.ending.name(), tried.ending.message());
         match tried.ending.error_type() {
             None => tracing::debug!(handler, partition = %topic_partition, offset, attempt, verdict, "handled"),
             Some(error_type) => {
-                tracing::warn!(handler, partition = %topic_partition, offset, attempt, verdict, error_type, message, "failed");
+                tracing::warn!(handler, partition = %topic_partition, offset, attempt, verdict, error_type, error_message, "failed");
             }
         }
     }

@@ -195,13 +195,19 @@ impl ConsumerContext for GroupContext {
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
         self.answered.fetch_add(1, Ordering::Relaxed);
-        let Err(error) = result else { return };
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) {
+        if result.as_ref().is_err_and(|error| error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset)) {
             return;
         }
-        tracing::warn!(%error, "watermarks were not committed; trying again");
+        // One partition may be refused and the others not.
+        let refused: Vec<_> =
+            offsets.elements().into_iter().filter(|e| result.is_err() || e.error().is_err()).collect();
+        if refused.is_empty() {
+            return;
+        }
+        let error = result.err().or_else(|| refused.first().and_then(|e| e.error().err()));
+        tracing::warn!(error = error.map(tracing::field::display), "watermarks were not committed; trying again");
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        for element in offsets.elements() {
+        for element in refused {
             if let Offset::Offset(offset) = element.offset() {
                 failed.push((element.topic().to_owned(), element.partition(), offset));
             }
@@ -336,7 +342,7 @@ impl PollLoop {
                 self.next_commit.get_or_insert_with(Instant::now);
             }
             Control::Release(partitions, watermarks) => {
-                self.commit_and_wait(&watermarks);
+                self.commit_and_wait(watermarks);
                 self.log_error("give back", give_back(&self.consumer, &list(&partitions)));
             }
             Control::Close(_) => {}
@@ -363,39 +369,53 @@ impl PollLoop {
             self.uncommitted.entry(partition).or_insert(offset);
             self.next_commit.get_or_insert_with(|| Instant::now() + RECOMMIT);
         }
-        if self.next_commit.is_some_and(|at| at <= Instant::now()) {
+        // One at a time: librdkafka repeats a failed commit by itself, and an older one that came after a
+        // newer would take the watermark back.
+        if self.in_flight() == 0 && self.next_commit.is_some_and(|at| at <= Instant::now()) {
             self.next_commit = None;
             let watermarks: Vec<_> = self.uncommitted.drain().collect();
-            self.commit(&watermarks);
+            self.commit(watermarks);
         }
     }
 
-    fn commit(&mut self, watermarks: &[(TopicPartition, i64)]) {
+    /// Commits that are not answered.
+    fn in_flight(&self) -> u64 {
+        self.issued.saturating_sub(self.consumer.context().answered.load(Ordering::Relaxed))
+    }
+
+    fn commit(&mut self, watermarks: Vec<(TopicPartition, i64)>) {
         if watermarks.is_empty() {
             return;
         }
         let mut offsets = list(watermarks.iter().map(|(partition, _)| partition));
-        for (partition, offset) in watermarks {
+        for (partition, offset) in &watermarks {
             let set = offsets.set_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset));
             self.log_error("set offsets of", set);
         }
         match commit(&self.consumer, &offsets) {
             Ok(()) => self.issued += 1,
-            Err(error) => tracing::warn!(%error, "watermarks were not committed"),
+            Err(error) => {
+                tracing::warn!(%error, "watermarks were not committed; trying again");
+                let held = watermarks.into_iter().filter(|(partition, _)| self.held.contains(partition));
+                self.uncommitted.extend(held);
+                self.next_commit = Some(Instant::now() + RECOMMIT);
+            }
         }
     }
 
     /// A synchronous commit would wait for a broker that is away as long as the session lasts.
-    fn commit_and_wait(&mut self, watermarks: &[(TopicPartition, i64)]) {
-        self.commit(watermarks);
+    fn commit_and_wait(&mut self, watermarks: Vec<(TopicPartition, i64)>) {
         let deadline = Instant::now() + FINAL_COMMIT;
-        while self.consumer.context().answered.load(Ordering::Relaxed) < self.issued {
-            if Instant::now() >= deadline {
-                tracing::warn!("the last commit was not answered; its events will be repeated");
-                // Late answers are counted when they come.
-                self.issued = self.consumer.context().answered.load(Ordering::Relaxed);
-                return;
-            }
+        self.wait_for_answers(deadline);
+        self.commit(watermarks);
+        self.wait_for_answers(deadline);
+        if self.in_flight() > 0 {
+            tracing::warn!("the last commit was not answered; its events will be repeated");
+        }
+    }
+
+    fn wait_for_answers(&mut self, deadline: Instant) {
+        while self.in_flight() > 0 && Instant::now() < deadline {
             if let Some(Ok(message)) = self.consumer.poll(POLL) {
                 let record = self.names.record(&message);
                 self.batch.push(record);
@@ -404,7 +424,7 @@ impl PollLoop {
     }
 
     fn close(&mut self, watermarks: Vec<(TopicPartition, i64)>) {
-        self.commit_and_wait(&watermarks);
+        self.commit_and_wait(watermarks);
         self.consumer.context().closing.store(true, Ordering::Relaxed);
         // Dropped, the consumer leaves its group.
         self.consumer.unsubscribe();

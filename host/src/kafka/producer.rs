@@ -1,6 +1,6 @@
 //! The process's producer: idempotent, waits for all replicas, and answers every record.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crossbeam_channel::Sender;
 use rdkafka::client::ClientContext;
@@ -13,13 +13,49 @@ use super::{Cluster, ConnectionLog, headers};
 use crate::delivery::ports::{Producer, SendError, Signal};
 use crate::event::Outgoing;
 
-/// Whom to answer, and under which token.
+/// A record on its way, and whom to answer under which token.
 pub struct Ticket {
     token: u64,
     answers: Sender<Signal>,
+    record: Arc<Outgoing>,
 }
 
-struct ProducerLog(Arc<ConnectionLog>);
+impl Ticket {
+    fn answer(&self, answer: Result<(), SendError>) {
+        // An engine that is gone needs no answer.
+        let _ = self.answers.send(Signal::Sent(self.token, answer));
+    }
+}
+
+/// What a client calls back.
+pub struct ProducerLog {
+    log: Arc<ConnectionLog>,
+    /// Sends what was refused for the size of its batch. `None` in the client that sends alone.
+    alone: Option<Arc<Alone>>,
+}
+
+/// A client whose every batch is one record, made when it is first needed.
+///
+/// A broker refuses a batch as a whole, for a size that each of its records may be far from, and
+/// librdkafka does not part it: only a record that was refused alone is too large.
+struct Alone {
+    config: ClientConfig,
+    log: Arc<ConnectionLog>,
+    client: OnceLock<Client>,
+}
+
+impl Alone {
+    fn send(&self, ticket: Box<Ticket>) {
+        let client = match self.client.get() {
+            Some(client) => client,
+            None => match connect(&self.config, &self.log, None) {
+                Ok(client) => self.client.get_or_init(|| client),
+                Err(error) => return ticket.answer(Err(SendError::Unavailable(format!("{error:#}")))),
+            },
+        };
+        send(client, ticket);
+    }
+}
 
 impl ClientContext for ProducerLog {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -27,7 +63,7 @@ impl ClientContext for ProducerLog {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.trouble(&error, reason);
+        self.log.trouble(&error, reason);
     }
 }
 
@@ -36,8 +72,10 @@ impl ProducerContext for ProducerLog {
 
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
         let answer = result.as_ref().map(|_| ()).map_err(|(error, _)| classify(error));
-        // An engine that is gone needs no answer.
-        let _ = ticket.answers.send(Signal::Sent(ticket.token, answer));
+        match (&answer, &self.alone) {
+            (Err(SendError::TooLarge(_)), Some(alone)) => alone.send(ticket),
+            _ => ticket.answer(answer),
+        }
     }
 }
 
@@ -48,6 +86,7 @@ pub struct SharedProducer {
     config: ClientConfig,
     log: Arc<ConnectionLog>,
     client: RwLock<Arc<Client>>,
+    alone: Arc<Alone>,
 }
 
 impl SharedProducer {
@@ -57,8 +96,12 @@ impl SharedProducer {
     /// Where librdkafka does not accept the configuration.
     pub fn new(cluster: &Cluster) -> anyhow::Result<Arc<SharedProducer>> {
         let config = configure(cluster);
-        let client = RwLock::new(Arc::new(connect(&config, &cluster.log)?));
-        Ok(Arc::new(SharedProducer { config, log: cluster.log.clone(), client }))
+        let log = cluster.log.clone();
+        let mut one_by_one = config.clone();
+        one_by_one.set("batch.num.messages", "1");
+        let alone = Arc::new(Alone { config: one_by_one, log: log.clone(), client: OnceLock::new() });
+        let client = RwLock::new(Arc::new(connect(&config, &log, Some(alone.clone()))?));
+        Ok(Arc::new(SharedProducer { config, log, client, alone }))
     }
 
     /// The door of one engine, which is answered through `answers`.
@@ -75,7 +118,7 @@ impl SharedProducer {
         let mut client = self.client.write().unwrap_or_else(PoisonError::into_inner);
         if Arc::ptr_eq(&client, broken) {
             tracing::warn!("the producer cannot go on; making another");
-            match connect(&self.config, &self.log) {
+            match connect(&self.config, &self.log, Some(self.alone.clone())) {
                 Ok(renewed) => *client = Arc::new(renewed),
                 Err(error) => tracing::error!("no other producer: {error:#}"),
             }
@@ -93,14 +136,31 @@ pub(super) fn configure(cluster: &Cluster) -> ClientConfig {
         .set("partitioner", "murmur2_random")
         // A broker that is away is waited for: nothing that was promised is given up.
         .set("message.timeout.ms", "0");
+    if cluster.kafka.properties.get("message.max.bytes").is_none() {
+        // The topic decides what is too large, not the client.
+        config.set("message.max.bytes", "1000000000");
+    }
     if cluster.kafka.properties.get("linger.ms").is_none() {
         config.set("linger.ms", "5");
     }
     config
 }
 
-fn connect(config: &ClientConfig, log: &Arc<ConnectionLog>) -> anyhow::Result<Client> {
-    config.create_with_context(ProducerLog(log.clone())).map_err(super::not_accepted)
+fn connect(config: &ClientConfig, log: &Arc<ConnectionLog>, alone: Option<Arc<Alone>>) -> anyhow::Result<Client> {
+    config.create_with_context(ProducerLog { log: log.clone(), alone }).map_err(super::not_accepted)
+}
+
+/// Hands a record to a client. It is answered, now or later.
+fn send(client: &Client, ticket: Box<Ticket>) {
+    let record = ticket.record.clone();
+    let mut base = BaseRecord::with_opaque_to(&record.topic, ticket);
+    base.key = record.key.as_deref();
+    base.payload = record.value.as_deref();
+    base.headers = headers::build(&record.headers);
+    base.timestamp = record.timestamp;
+    if let Err((error, returned)) = client.send::<[u8], [u8]>(base) {
+        returned.delivery_opaque.answer(Err(classify(&error)));
+    }
 }
 
 /// One engine's way to the producer.
@@ -111,17 +171,9 @@ pub struct ProducerHandle {
 
 impl Producer for ProducerHandle {
     fn send(&self, token: u64, record: Outgoing) {
-        let ticket = Box::new(Ticket { token, answers: self.answers.clone() });
+        let ticket = Ticket { token, answers: self.answers.clone(), record: Arc::new(record) };
         let client = self.producer.client();
-        let mut base = BaseRecord::with_opaque_to(&record.topic, ticket);
-        base.key = record.key.as_deref();
-        base.payload = record.value.as_deref();
-        base.headers = headers::build(&record.headers);
-        base.timestamp = record.timestamp;
-        if let Err((error, returned)) = client.send::<[u8], [u8]>(base) {
-            let ticket = returned.delivery_opaque;
-            let _ = ticket.answers.send(Signal::Sent(ticket.token, Err(classify(&error))));
-        }
+        send(&client, Box::new(ticket));
         if client.client().fatal_error().is_some() {
             self.producer.renew(&client);
         }

@@ -95,7 +95,8 @@ fn a_name_that_does_not_resolve_is_said_to_be_that() {
 
 #[test]
 fn properties_that_librdkafka_refuses_are_a_wrong_configuration() {
-    let refused = ["\"fetch.wait.max.ms\" = \"soon\"", "\"message.max.bytes\" = \"1\"", "\"security.protocol\" = \"none\""];
+    let refused =
+        ["\"fetch.wait.max.ms\" = \"soon\"", "\"message.max.bytes\" = \"1\"", "\"security.protocol\" = \"none\""];
     for line in refused {
         let deployment = Deployment::new(&format!("[kafka.properties]\n{line}\n"));
         for command in [&["publish", "-t", "t", "--timeout", "1s"][..], &["tail", "-t", "t", "--timeout", "1s"]] {

@@ -118,7 +118,7 @@ impl Engine {
         match answer {
             Ok(()) => self.acknowledged(sending, None),
             Err(SendError::TooLarge(message)) if dead_letter && sending.record.value.is_some() => {
-                tracing::warn!(topic = %sending.record.topic, message, "the dead letter is too large; sending it without its value");
+                tracing::warn!(topic = %sending.record.topic, error_message = message, "the dead letter is too large; sending it without its value");
                 sending.record = truncated(sending.record);
                 self.send(sending);
             }
@@ -127,7 +127,7 @@ impl Engine {
             }
             // A dead letter is never given up: the partition stands still, visibly, until it can go.
             Err(SendError::Refused(message) | SendError::TooLarge(message) | SendError::Unavailable(message)) => {
-                tracing::warn!(topic = %sending.record.topic, message, "the broker did not take a record; trying again");
+                tracing::warn!(topic = %sending.record.topic, error_message = message, "the broker did not take a record; trying again");
                 self.sending.insert(token, sending);
                 self.resend.push(Reverse((Instant::now() + RESEND, token)));
             }
