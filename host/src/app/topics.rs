@@ -1,5 +1,5 @@
 //! Waits for the source topics, makes their dead-letter topics, and subscribes the groups to what is
-//! there. It asks until everything is; a topic that is missing is named, in the log and on `/readyz`.
+//! there. It goes on asking: a topic that is missing, now or later, is named in the log and on `/readyz`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,8 +13,9 @@ use crate::kafka::Cluster;
 use crate::kafka::consumer::ConsumerHandle;
 use crate::kafka::topics::{TopicError, Topics};
 
-/// How long to wait between two questions.
+/// How long to wait between two questions while a topic is missing, and while none is.
 const AGAIN: Duration = Duration::from_secs(1);
+const NONE_MISSING: Duration = Duration::from_secs(5);
 
 /// See the module's documentation.
 pub struct Watcher {
@@ -45,7 +46,7 @@ impl Watcher {
         })
     }
 
-    /// Ends when every topic is there.
+    /// Watches for as long as the host runs.
     ///
     /// # Errors
     /// Where a dead-letter topic cannot be made: without it an event could not be given up.
@@ -56,7 +57,7 @@ impl Watcher {
         }
         self.health.missing(wanted.keys().cloned().collect());
         let (mut away, mut named) = (false, Vec::new());
-        while wanted.values().any(|ready| !ready) {
+        loop {
             match self.look(&mut wanted).await {
                 Ok(changed) => {
                     if away {
@@ -81,16 +82,22 @@ impl Watcher {
                 }
                 Err(error @ TopicError::Create(..)) => return Err(error).context("the dead letters need a topic"),
             }
-            tokio::time::sleep(AGAIN).await;
+            let complete = wanted.values().all(|ready| *ready);
+            tokio::time::sleep(if complete && !away { NONE_MISSING } else { AGAIN }).await;
         }
-        Ok(())
     }
 
-    /// Looks for what is not ready yet. Answers whether something has become so.
+    /// Looks for every topic. Answers whether one has come.
     async fn look(&self, wanted: &mut BTreeMap<String, bool>) -> Result<bool, TopicError> {
         let mut changed = false;
-        for (topic, ready) in wanted.iter_mut().filter(|(_, ready)| !**ready) {
-            let Some(partitions) = self.partitions(topic.clone()).await? else { continue };
+        for (topic, ready) in wanted.iter_mut() {
+            let Some(partitions) = self.partitions(topic.clone()).await? else {
+                *ready = false;
+                continue;
+            };
+            if *ready {
+                continue;
+            }
             if let DeadLetters::Topic { suffix } = &self.dead_letters {
                 let dead_letters = format!("{topic}{suffix}");
                 if self.partitions(dead_letters.clone()).await?.is_none() {

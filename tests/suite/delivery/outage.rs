@@ -73,6 +73,16 @@ fn a_missing_topic_holds_up_no_other() {
     assert_eq!(keys, ["a", "b", "c", "d"]);
 }
 
+#[test]
+fn a_topic_that_is_deleted_later_is_named() {
+    let stage = Stage::new(1).probe(Probe::named("probe"));
+    let mut host = stage.deploy().start();
+    host.wait_ready(SOON);
+    stage.topic.delete();
+    wait_missing(&host, stage.topic.name());
+    host.log_line_containing("no such topic", SOON);
+}
+
 /// Acks, retries and dead letters, which all need the broker.
 fn load(count: usize) -> impl Iterator<Item = Record> {
     (0..count).map(|number| {
