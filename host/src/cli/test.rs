@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -16,7 +15,7 @@ use crate::delivery::verdict::Ending;
 use crate::event::json_lines::{self, ParsedLine};
 use crate::event::{Event, RecordBuilder};
 use crate::sandbox::Sandbox;
-use crate::sandbox::instance::Instance;
+use crate::sandbox::pool::Worker;
 use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
 use crate::sandbox::state::HandlerSettings;
 use crate::telemetry::guest::check as check_metric;
@@ -73,8 +72,8 @@ impl Test {
             .block_on(handlers::load_one(&sandbox, handler, settings.clone()))
             .map_err(|error| Failure::Wrong(format!("{}: {error}", self.component.display())))?;
         let topic = handler.topics.first().map(ToString::to_string).unwrap_or_default();
-        let mut session =
-            Session { loaded, settings, records, instance: None, json: self.json, faults: 0, undecodable: 0, tried: 0 };
+        let worker = Worker::new(loaded.component.clone(), settings);
+        let mut session = Session { loaded, worker, records, json: self.json, faults: 0, undecodable: 0, tried: 0 };
         for (index, line) in lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let parsed = ParsedLine::parse(line, None, Some(&topic))
                 .map_err(|error| Failure::Wrong(format!("{}, line {}: {error}", self.events.display(), index + 1)))?;
@@ -152,9 +151,8 @@ impl GuestSink for Recorded {
 
 struct Session {
     loaded: LoadedHandler,
-    settings: Arc<HandlerSettings>,
+    worker: Worker,
     records: Arc<Recorded>,
-    instance: Option<Instance>,
     json: bool,
     faults: usize,
     undecodable: usize,
@@ -178,7 +176,7 @@ impl Session {
         }
         for attempt in 1..=attempts {
             let id = DeliveryId { sequence: 0, handler: Some(0) };
-            let tried = self.try_once(Try { epoch: 0, id, attempt, lane: 0, event: event.clone() }).await;
+            let tried = self.worker.run(Try { epoch: 0, id, attempt, lane: 0, event: event.clone() }).await;
             self.tried += 1;
             let fault = matches!(tried.ending, Ending::Fault { .. });
             let last =
@@ -190,28 +188,6 @@ impl Session {
             }
         }
         Ok(())
-    }
-
-    async fn try_once(&mut self, run: Try) -> Tried {
-        let instance = match self.instance.take() {
-            Some(instance) => instance,
-            None => match Instance::new(&self.loaded.component, self.settings.clone()).await {
-                Ok(instance) => instance,
-                Err((kind, message)) => {
-                    return Tried {
-                        run,
-                        ending: Ending::Fault { kind, message },
-                        outbox: Vec::new(),
-                        wall: Duration::ZERO,
-                        cpu: Duration::ZERO,
-                        memory: 0,
-                    };
-                }
-            },
-        };
-        let (tried, instance) = instance.run(run).await;
-        self.instance = instance.filter(|_| !self.settings.fresh);
-        tried
     }
 
     fn note(&self, at: &str, verdict: &str, message: &str) -> Done {

@@ -35,7 +35,7 @@ impl Pool {
         let (queue, batches) = mpsc::unbounded_channel();
         let batches = Arc::new(Mutex::new(batches));
         for _ in 0..concurrency {
-            let worker = Worker { component: component.clone(), settings: settings.clone(), instance: None };
+            let worker = Worker::new(component.clone(), settings.clone());
             runtime.spawn(worker.serve(batches.clone(), report.clone()));
         }
         Pool { queue }
@@ -49,13 +49,19 @@ impl Pool {
     }
 }
 
-struct Worker {
+/// One place for an instance, which is made when there is something to run.
+pub struct Worker {
     component: Arc<Component>,
     settings: Arc<HandlerSettings>,
     instance: Option<Instance>,
 }
 
 impl Worker {
+    /// Without an instance yet.
+    pub fn new(component: Arc<Component>, settings: Arc<HandlerSettings>) -> Worker {
+        Worker { component, settings, instance: None }
+    }
+
     async fn serve(mut self, batches: Arc<Mutex<mpsc::UnboundedReceiver<Vec<Try>>>>, report: Report) {
         loop {
             let Some(batch) = batches.lock().await.recv().await else { return };
@@ -67,8 +73,8 @@ impl Worker {
         }
     }
 
-    /// The typed way in takes one event a call.
-    async fn run(&mut self, run: Try) -> Tried {
+    /// Runs one try: the typed way in takes one event a call.
+    pub async fn run(&mut self, run: Try) -> Tried {
         let instance = match self.instance.take() {
             Some(instance) => instance,
             None => match Instance::new(&self.component, self.settings.clone()).await {
