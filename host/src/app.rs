@@ -15,8 +15,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::admin::{self, Health};
 use crate::config::{self, Config};
+use crate::delivery::engine::Subscription;
 use crate::delivery::ports::{Observer, Signal};
-use crate::event::Event;
 use crate::kafka::Cluster;
 use crate::kafka::consumer::{ConsumerHandle, Membership};
 use crate::kafka::producer::SharedProducer;
@@ -56,28 +56,13 @@ pub struct Ended {
 /// Makes what watches a group besides the metrics, from its handlers' names.
 pub type Watch<'a> = &'a dyn Fn(&[Arc<str>]) -> Option<Arc<dyn Observer>>;
 
-/// What a running handler gets.
-#[derive(Clone, Debug)]
-pub struct Subscribed {
-    topics: Vec<config::TopicName>,
-    events: Vec<config::Pattern>,
-}
-
-impl Subscribed {
-    /// Whether the handler is given this event.
-    pub fn wants(&self, event: &Event) -> bool {
-        self.topics.iter().any(|topic| topic.as_str() == &**event.record.topic())
-            && self.events.iter().any(|pattern| pattern.matches(&event.identity.event_type))
-    }
-}
-
 /// A running host.
 pub struct Host {
     config: Config,
     health: Arc<Health>,
     telemetry: Arc<Telemetry>,
     groups: Vec<Group>,
-    handlers: Vec<Subscribed>,
+    handlers: Vec<Subscription>,
     failures: Receiver<anyhow::Error>,
     admin: SocketAddr,
     // Dropped in this order: guests first, so that what they still say is heard.
@@ -127,8 +112,7 @@ impl Host {
         let labels = Arc::new(Labels::default());
         let mut by_group: Vec<(config::GroupName, Vec<LoadedHandler>)> = Vec::new();
         for handler in loaded {
-            let subscribed = Subscribed { topics: handler.config.topics.clone(), events: handler.events.clone() };
-            self.handlers.push(subscribed);
+            self.handlers.push(handler.subscription());
             let name = self.config.kafka.group_of(&handler.config).context("the name of a handler's own group")?;
             match by_group.iter_mut().find(|(group, _)| *group == name) {
                 Some((_, handlers)) => handlers.push(handler),
@@ -178,7 +162,7 @@ impl Host {
     }
 
     /// What each handler gets.
-    pub fn handlers(&self) -> &[Subscribed] {
+    pub fn handlers(&self) -> &[Subscription] {
         &self.handlers
     }
 

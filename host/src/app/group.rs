@@ -143,8 +143,7 @@ fn engine_handler(handler: &LoadedHandler, config: &Config) -> EngineHandler {
     EngineHandler {
         name: handler.config.name.shared(),
         digest: handler.component.digest.clone(),
-        topics: handler.config.topics.clone(),
-        events: handler.events.clone(),
+        subscription: handler.subscription(),
         ordering: handler.config.ordering,
         policy: Policy { retry: handler.config.retry, dead_letters },
         concurrency: handler.config.concurrency.get(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::StartError;
 use crate::config::{self, Config, Pattern};
+use crate::delivery::engine::Subscription;
 use crate::sandbox::Sandbox;
 use crate::sandbox::component::Component;
 use crate::sandbox::state::HandlerSettings;
@@ -20,6 +21,13 @@ pub struct LoadedHandler {
     pub settings: Arc<HandlerSettings>,
     /// Event types that it gets.
     pub events: Vec<Pattern>,
+}
+
+impl LoadedHandler {
+    /// Which events it is given.
+    pub fn subscription(&self) -> Subscription {
+        Subscription { topics: self.config.topics.clone(), events: self.events.clone() }
+    }
 }
 
 /// A sandbox with room for these handlers.

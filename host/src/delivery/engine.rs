@@ -25,6 +25,23 @@ mod tests;
 
 use outbound::{Publishing, Sending};
 
+/// Which events a handler is given: those of its topics whose type it wants.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// Topics that it reads.
+    pub topics: Vec<TopicName>,
+    /// Event types that it wants.
+    pub events: Vec<Pattern>,
+}
+
+impl Subscription {
+    /// Whether the event is one of them.
+    pub fn wants(&self, event: &Event) -> bool {
+        self.topics.iter().any(|topic| topic.as_str() == &**event.record.topic())
+            && self.events.iter().any(|pattern| pattern.matches(&event.identity.event_type))
+    }
+}
+
 /// One handler, as the engine needs to know it.
 #[derive(Clone, Debug)]
 pub struct EngineHandler {
@@ -32,10 +49,8 @@ pub struct EngineHandler {
     pub name: Arc<str>,
     /// Of its component, in hexadecimal.
     pub digest: Arc<str>,
-    /// Topics that it reads.
-    pub topics: Vec<TopicName>,
-    /// Event types that it wants.
-    pub events: Vec<Pattern>,
+    /// What it is given.
+    pub subscription: Subscription,
     /// What must stay in order.
     pub ordering: Ordering,
     /// Tries and waits.
@@ -88,33 +103,30 @@ pub struct Doors {
 
 struct Assigned {
     epoch: Epoch,
-    partition: Partition<Arc<Held>>,
+    partition: Partition<Held>,
     committed: Option<i64>,
     paused: bool,
 }
 
 /// A record that is held until it is final.
-struct Held {
-    record: HeldRecord,
-}
-
-enum HeldRecord {
+#[derive(Clone)]
+enum Held {
     Event(Arc<Event>),
-    Undecodable(Record),
+    Undecodable(Arc<Record>),
 }
 
 impl Held {
     fn record(&self) -> &Record {
-        match &self.record {
-            HeldRecord::Event(event) => &event.record,
-            HeldRecord::Undecodable(record) => record,
+        match self {
+            Held::Event(event) => &event.record,
+            Held::Undecodable(record) => record,
         }
     }
 
     fn event_type(&self) -> &str {
-        match &self.record {
-            HeldRecord::Event(event) => &event.identity.event_type,
-            HeldRecord::Undecodable(_) => error_type::OTHER,
+        match self {
+            Held::Event(event) => &event.identity.event_type,
+            Held::Undecodable(_) => error_type::OTHER,
         }
     }
 }
@@ -341,14 +353,14 @@ impl Engine {
                 let event = Arc::new(event);
                 self.doors.observer.consumed(&event.record, &event.identity.event_type);
                 let wants = wants(&self.handlers, &self.keys, event.clone());
-                let held = Arc::new(Held { record: HeldRecord::Event(event) });
+                let held = Held::Event(event);
                 assigned.partition.receive(offset, bytes, held, wants, &mut out);
             }
             Err(undecodable) => {
                 let (record, reason) = *undecodable;
                 tracing::warn!(partition = %topic_partition, offset, %reason, "undecodable");
                 self.doors.observer.consumed(&record, error_type::OTHER);
-                let held = Arc::new(Held { record: HeldRecord::Undecodable(record) });
+                let held = Held::Undecodable(Arc::new(record));
                 let keep = matches!(self.settings.dead_letters, DeadLetters::Topic { .. });
                 assigned.partition.receive_undecodable(offset, bytes, held, &reason.to_string(), keep, &mut out);
             }
@@ -379,13 +391,13 @@ impl Engine {
 
     // --- Tries ---
 
-    fn obey(&mut self, topic_partition: &TopicPartition, commands: Vec<Command<Arc<Held>>>) {
+    fn obey(&mut self, topic_partition: &TopicPartition, commands: Vec<Command<Held>>) {
         let Some(epoch) = self.partitions.get(topic_partition).map(|assigned| assigned.epoch) else { return };
         for command in commands {
             match command {
                 Command::Run { id, attempt, lane, event } => {
-                    let HeldRecord::Event(event) = &event.record else { continue };
-                    let run = Try { epoch, id, attempt, lane, event: event.clone() };
+                    let Held::Event(event) = event else { continue };
+                    let run = Try { epoch, id, attempt, lane, event };
                     let handler = id.handler.map(usize::from).and_then(|handler| self.ready.get_mut(handler));
                     if let Some(ready) = handler {
                         ready.push_back(Ready { partition: topic_partition.clone(), run });
@@ -503,9 +515,10 @@ fn wants<'a>(
     event: Arc<Event>,
 ) -> impl Iterator<Item = (HandlerIndex, Lane)> + 'a {
     handlers.iter().enumerate().filter_map(move |(index, handler)| {
-        let topic = handler.topics.iter().any(|topic| topic.as_str() == &**event.record.topic());
-        let wanted = topic && handler.events.iter().any(|pattern| pattern.matches(&event.identity.event_type));
-        wanted.then(|| (index as HandlerIndex, lane(handler.ordering, keys, &event.record)))
+        if !handler.subscription.wants(&event) {
+            return None;
+        }
+        Some((index as HandlerIndex, lane(handler.ordering, keys, &event.record)))
     })
 }
 

@@ -147,8 +147,10 @@ impl Bench {
         let mut handler = EngineHandler {
             name: "h".into(),
             digest: "d".into(),
-            topics: vec![TopicName::new("t").unwrap()],
-            events: vec![Pattern::new("*").unwrap()],
+            subscription: Subscription {
+                topics: vec![TopicName::new("t").unwrap()],
+                events: vec![Pattern::new("*").unwrap()],
+            },
             ordering: Ordering::Key,
             policy: Policy { retry, dead_letters: true },
             concurrency: 2,
