@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::admin::{self, Health};
 use crate::config::{self, Config};
-use crate::delivery::engine::Subscription;
+use crate::delivery::buffer::Buffer;
+use crate::delivery::engine::{Subscription, Summary};
 use crate::delivery::ports::{Observer, Signal};
 use crate::kafka::Cluster;
 use crate::kafka::consumer::{ConsumerHandle, Membership};
@@ -47,8 +48,8 @@ pub enum StartError {
 /// How a host ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Deliveries that were started and given up.
-    pub abandoned: usize,
+    /// What the groups gave up.
+    pub summary: Summary,
     /// Whether every part closed in time.
     pub complete: bool,
 }
@@ -81,8 +82,8 @@ impl Host {
         let services = runtime("service", 1)?;
         let telemetry = Arc::new(Telemetry::start(&config.telemetry)?);
         let health = Arc::new(Health::default());
-        let admin = services.block_on(admin::serve(config.admin.listen, health.clone(), telemetry.clone()))?;
-        tracing::info!(address = %admin, "admin server: /metrics /healthz /readyz");
+        let admin = services.block_on(admin::serve(&config.admin, health.clone(), telemetry.clone()))?;
+        tracing::info!(address = %admin, "admin server: /metrics /healthz /readyz /api/v1/partitions");
 
         let loaded = guests.block_on(handlers::load(&config, &telemetry))?;
         let (failed, failures) = unbounded();
@@ -110,6 +111,7 @@ impl Host {
         let cluster = Cluster::new(self.config.kafka.clone());
         let producer = SharedProducer::new(&cluster)?;
         let labels = Arc::new(Labels::default());
+        let buffer = Buffer::new(self.config.delivery.max_buffer);
         let mut by_group: Vec<(config::GroupName, Vec<LoadedHandler>)> = Vec::new();
         for handler in loaded {
             self.handlers.push(handler.subscription());
@@ -135,9 +137,11 @@ impl Host {
                 handlers,
                 cluster: &cluster,
                 producer: &producer,
+                buffer: &buffer,
                 membership: Arc::new(membership),
                 instruments: self.telemetry.instruments(),
                 labels: &labels,
+                partitions: self.telemetry.partitions(),
                 watch,
                 guests: self.guests.handle(),
                 failed: failed.clone(),
@@ -197,10 +201,10 @@ impl Host {
             group.signal(Signal::Shutdown);
         }
         let deadline = started + self.config.delivery.shutdown_timeout + CLOSE_TIMEOUT;
-        let mut ended = Ended { abandoned: 0, complete: true };
+        let mut ended = Ended { summary: Summary::default(), complete: true };
         for group in self.groups {
             match group.join(deadline) {
-                Some(summary) => ended.abandoned += summary.abandoned,
+                Some(summary) => ended.summary += summary,
                 None => ended.complete = false,
             }
         }
@@ -232,9 +236,4 @@ impl Membership for GroupWatch {
 fn runtime(name: &str, threads: usize) -> anyhow::Result<Runtime> {
     let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name(name).enable_all().build();
     runtime.with_context(|| format!("cannot start the {name} threads"))
-}
-
-/// A channel from a consumer to its engine: a few batches, then the consumer waits.
-fn readings<T>() -> (Sender<T>, Receiver<T>) {
-    bounded(8)
 }

@@ -4,7 +4,10 @@
 //! - [`producer`]: one for the process; answers every record with what the broker said.
 //! - [`topics`]: which topics there are, and the ones that must be made.
 //! - [`headers`], [`convert`]: a record's bytes out of librdkafka and into it.
-//! - [`commit`]: commits whose answer arrives. This and [`headers`] hold the only `unsafe` code.
+//! - [`queue`]: each partition's own queue, so that none holds up another.
+//! - [`start`]: where reading begins where nothing was committed.
+//! - [`commit`]: commits whose answer arrives. This, [`queue`] and [`headers`] hold the only `unsafe` code.
+//! - [`wake`]: wakes a thread for any of several reasons.
 //! - [`reader`]: reads a topic without a group, for `sandbus tail`.
 //! - [`embedded`]: a broker inside the process, for `sandbus demo`.
 
@@ -26,8 +29,11 @@ pub mod convert;
 pub mod embedded;
 pub mod headers;
 pub mod producer;
+pub mod queue;
 pub mod reader;
+pub mod start;
 pub mod topics;
+pub mod wake;
 
 /// How long a complaint is not repeated.
 const QUIET: Duration = Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! What the host says of itself: metrics, on `/metrics` and by OTLP, and log lines.
 //!
 //! [`instruments`] is the one list of names, units and meanings. [`recorder`] turns what the engine
-//! reports into them, [`guest`] what handlers log and count. Label values are bounded ([`labels`]).
+//! reports into them, [`partitions`] what it holds, [`guest`] what handlers log and count. Label values are bounded ([`labels`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +19,11 @@ pub mod guest;
 pub mod instruments;
 pub mod labels;
 pub mod log;
+pub mod partitions;
 pub mod recorder;
 
 pub use instruments::Instruments;
+pub use partitions::Partitions;
 
 /// Instrumentation scope of every instrument.
 const SCOPE: &str = "sandbus";
@@ -35,6 +37,7 @@ pub struct Telemetry {
     registry: Registry,
     meter: Meter,
     instruments: Arc<Instruments>,
+    partitions: Arc<Partitions>,
 }
 
 impl Telemetry {
@@ -63,12 +66,18 @@ impl Telemetry {
         let provider = provider.build();
         let meter = provider.meter(SCOPE);
         let instruments = Arc::new(Instruments::new(&meter));
-        Ok(Telemetry { provider, registry, meter, instruments })
+        let partitions = Partitions::new(&meter);
+        Ok(Telemetry { provider, registry, meter, instruments, partitions })
     }
 
     /// The host's own instruments.
     pub fn instruments(&self) -> &Arc<Instruments> {
         &self.instruments
+    }
+
+    /// The assigned partitions.
+    pub fn partitions(&self) -> &Arc<Partitions> {
+        &self.partitions
     }
 
     /// For instruments of handlers.

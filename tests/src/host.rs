@@ -77,7 +77,29 @@ impl Host {
     /// # Errors
     /// A message when there is no HTTP answer.
     pub fn get(&self, path: &str) -> Result<Answer, String> {
-        admin::get(self.admin, path)
+        admin::get(self.admin, path, None)
+    }
+
+    /// What it answers to GET `path` with a token.
+    ///
+    /// # Errors
+    /// A message when there is no HTTP answer.
+    pub fn get_with_token(&self, path: &str, token: &str) -> Result<Answer, String> {
+        admin::get(self.admin, path, Some(token))
+    }
+
+    /// What `/api/v1/partitions` says of a partition, if it is assigned.
+    ///
+    /// # Panics
+    /// When there is no such answer.
+    #[must_use]
+    #[track_caller]
+    pub fn partition(&self, topic: &str, partition: i64) -> Option<serde_json::Value> {
+        let answer = self.get("/api/v1/partitions").unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let answer: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+        let partitions = answer["partitions"].as_array().expect("a list");
+        partitions.iter().find(|of| of["topic"] == topic && of["partition"] == partition).cloned()
     }
 
     /// Waits until `/readyz` answers 200.
@@ -90,7 +112,7 @@ impl Host {
             if let Some(status) = self.process.ended() {
                 panic!("the host ended with {status} before it was ready");
             }
-            match admin::get(self.admin, "/readyz") {
+            match admin::get(self.admin, "/readyz", None) {
                 Ok(answer) if answer.status == 200 => Ok(()),
                 Ok(answer) => Err(format!("{answer:?}")),
                 Err(message) => Err(message),
@@ -105,7 +127,7 @@ impl Host {
     #[must_use]
     #[track_caller]
     pub fn metrics(&self) -> Metrics {
-        let answer = admin::get(self.admin, "/metrics").unwrap_or_else(|error| panic!("{error}"));
+        let answer = admin::get(self.admin, "/metrics", None).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(answer.status, 200, "/metrics: {answer:?}");
         Metrics::parse(&answer.body).unwrap_or_else(|error| panic!("/metrics: {error}"))
     }

@@ -17,6 +17,7 @@ mod publishing;
 mod sasl;
 mod shutdown;
 mod stage;
+mod stuck;
 mod verdicts;
 
 use std::time::Duration;

@@ -11,16 +11,19 @@ use tokio::runtime::Handle;
 use super::Watch;
 use super::handlers::LoadedHandler;
 use crate::config::{Config, DeadLetters, GroupName, TopicName};
+use crate::delivery::buffer::Buffer;
 use crate::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Summary};
 use crate::delivery::partition::{HandlerIndex, Policy};
 use crate::delivery::ports::{Guests, Observer, Signal, Tried, Try};
+use crate::delivery::report::PartitionReport;
+use crate::delivery::scheduler::Timing;
 use crate::event::Record;
 use crate::kafka::Cluster;
 use crate::kafka::consumer::{self, ConsumerHandle, Membership};
 use crate::kafka::producer::SharedProducer;
 use crate::sandbox::pool::Pool;
-use crate::telemetry::Instruments;
 use crate::telemetry::recorder::{Labels, Recorder};
+use crate::telemetry::{Instruments, Partitions};
 
 /// What a group is made of.
 pub struct Parts<'a> {
@@ -34,12 +37,16 @@ pub struct Parts<'a> {
     pub cluster: &'a Cluster,
     /// The process's producer.
     pub producer: &'a Arc<SharedProducer>,
+    /// What the process may hold.
+    pub buffer: &'a Arc<Buffer>,
     /// Told of rebalances.
     pub membership: Arc<dyn Membership>,
     /// The process's instruments.
     pub instruments: &'a Arc<Instruments>,
     /// Known label values.
     pub labels: &'a Arc<Labels>,
+    /// Where the group's partitions are shown.
+    pub partitions: &'a Arc<Partitions>,
     /// Who watches besides.
     pub watch: Watch<'a>,
     /// Where instances run.
@@ -65,11 +72,34 @@ impl Group {
     /// # Errors
     /// Where a client or a thread cannot be made.
     pub fn start(parts: Parts<'_>) -> anyhow::Result<Group> {
-        let Parts { config, name, handlers, cluster, producer, membership, instruments, labels, watch, guests, failed } =
-            parts;
-        let (readings_in, readings) = super::readings();
+        let Parts {
+            config,
+            name,
+            handlers,
+            cluster,
+            producer,
+            buffer,
+            membership,
+            instruments,
+            labels,
+            partitions,
+            watch,
+            guests,
+            failed,
+        } = parts;
+        // Bounded by what the partitions' accounts admit.
+        let (readings_in, readings) = unbounded();
         let (signals_in, signals) = unbounded();
-        let (consumer, thread) = consumer::start(cluster, name.as_str(), readings_in, membership)?;
+        let mut topics: Vec<TopicName> = handlers.iter().flat_map(|handler| handler.config.topics.clone()).collect();
+        topics.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        topics.dedup();
+        let reading = consumer::Settings {
+            group: name.to_string(),
+            sources: topics.iter().map(ToString::to_string).collect(),
+            window: config.delivery.window.get(),
+            buffer: buffer.clone(),
+        };
+        let (consumer, thread) = consumer::start(cluster, reading, readings_in, membership)?;
         let consumer_thread = std::thread::spawn(move || {
             let ended = thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the consumer's thread panicked")));
             if let Err(error) = ended {
@@ -78,8 +108,13 @@ impl Group {
         });
         let names: Vec<Arc<str>> = handlers.iter().map(|handler| handler.config.name.shared()).collect();
         let digests = handlers.iter().map(|handler| handler.component.digest.clone());
-        let recorder: Arc<dyn Observer> =
-            Arc::new(Recorder::new(instruments.clone(), labels.clone(), names.iter().cloned().zip(digests)));
+        let recorder: Arc<dyn Observer> = Arc::new(Recorder::new(
+            instruments.clone(),
+            labels.clone(),
+            partitions.clone(),
+            name.as_str(),
+            names.iter().cloned().zip(digests),
+        ));
         let observer = match watch(&names) {
             Some(watch) => Arc::new(Both(recorder, watch)),
             None => recorder,
@@ -92,9 +127,6 @@ impl Group {
             guests: Box::new(Pools::start(&handlers, guests, &signals_in)),
             observer,
         };
-        let mut topics: Vec<TopicName> = handlers.iter().flat_map(|handler| handler.config.topics.clone()).collect();
-        topics.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-        topics.dedup();
         let handlers = handlers.iter().map(|handler| engine_handler(handler, config)).collect();
         let engine = Engine::new(settings(config, &name), handlers, doors);
         let (summary_in, summary) = bounded(1);
@@ -130,11 +162,11 @@ fn settings(config: &Config, name: &GroupName) -> EngineSettings {
     EngineSettings {
         group: name.as_str().into(),
         dead_letters: delivery.dead_letters.clone(),
-        max_buffer: delivery.max_buffer,
-        window: delivery.window.get(),
-        commit_interval: delivery.commit_interval,
-        drain_timeout: delivery.drain_timeout,
-        shutdown_timeout: delivery.shutdown_timeout,
+        timing: Timing {
+            commit_interval: delivery.commit_interval,
+            drain_timeout: delivery.drain_timeout,
+            shutdown_timeout: delivery.shutdown_timeout,
+        },
     }
 }
 
@@ -212,6 +244,11 @@ impl Observer for Both {
     fn abandoned(&self, handler: Option<HandlerIndex>, deliveries: u64) {
         self.0.abandoned(handler, deliveries);
         self.1.abandoned(handler, deliveries);
+    }
+
+    fn partitions(&self, partitions: Vec<PartitionReport>) {
+        self.0.partitions(partitions.clone());
+        self.1.partitions(partitions);
     }
 
     fn published(&self, topic: &str, event_types: &[String], took: Duration, refused: bool) {

@@ -88,7 +88,7 @@ impl Demo {
                 report.display()
             ))?;
         }
-        match (finished, ended.abandoned) {
+        match (finished, ended.summary.abandoned) {
             (true, 0) => Ok(()),
             _ => Err(Failure::Wrong(format!(
                 "not all deliveries ended within {}: {} of {expected}",
@@ -140,7 +140,7 @@ impl Demo {
                 // Its dead letter.
                 Err(_) => 1,
             };
-            door.send(index as u64, outgoing);
+            door.send(index as u64, Arc::new(outgoing));
         }
         for _ in 0..self.events {
             match answers.recv_timeout(self.timeout) {

@@ -126,7 +126,7 @@ impl Sending {
             }
             self.unanswered += 1;
             self.topics.insert(event.outgoing.topic.clone());
-            self.door.send(number, event.outgoing);
+            self.door.send(number, Arc::new(event.outgoing));
         }
         Ok(())
     }

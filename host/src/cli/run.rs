@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Done, Failure};
 use crate::app::{Host, StartError};
 use crate::config::Config;
+use crate::delivery::engine::Summary;
 use crate::telemetry::log::{self, LogFormat};
 
 /// Run the host: read Kafka, run every handler, until SIGTERM
@@ -44,16 +45,14 @@ impl Run {
         if let Some(error) = failure {
             return Err(Failure::Wrong(format!("the host cannot go on: {error:#}")));
         }
-        match (ended.abandoned, ended.complete) {
-            (0, true) => {
-                tracing::info!("stopped; nothing was abandoned");
-                Ok(())
-            }
-            (abandoned, complete) => {
-                tracing::warn!(abandoned, complete, "stopped; deliveries were abandoned, and will be repeated");
-                Err(Failure::Wrong(format!("{abandoned} deliveries were abandoned; they will be repeated")))
-            }
+        let Summary { abandoned, waiting } = ended.summary;
+        if abandoned == 0 && ended.complete {
+            tracing::info!(waiting, "stopped; nothing was abandoned");
+            return Ok(());
         }
+        let complete = ended.complete;
+        tracing::warn!(abandoned, waiting, complete, "stopped; deliveries were abandoned, and will be repeated");
+        Err(Failure::Wrong(format!("{abandoned} deliveries were abandoned; they will be repeated")))
     }
 }
 

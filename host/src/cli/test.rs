@@ -9,8 +9,8 @@ use serde_json::json;
 use super::{Done, Failure, check, counted, print_line};
 use crate::app::handlers::{self, LoadedHandler};
 use crate::config::{Config, Pattern};
-use crate::delivery::partition::DeliveryId;
 use crate::delivery::ports::{Tried, Try};
+use crate::delivery::scheduler::DeliveryId;
 use crate::delivery::verdict::Ending;
 use crate::event::json_lines::{self, ParsedLine};
 use crate::event::{Event, RecordBuilder};
@@ -175,8 +175,8 @@ impl Session {
             return self.note(&at, "not wanted", &format!("the handler does not want {event_type:?}"));
         }
         for attempt in 1..=attempts {
-            let id = DeliveryId { sequence: 0, handler: Some(0) };
-            let tried = self.worker.run(Try { epoch: 0, id, attempt, lane: 0, event: event.clone() }).await;
+            let tried =
+                self.worker.run(Try { id: DeliveryId::none(), attempt, lane: None, event: event.clone() }).await;
             self.tried += 1;
             let fault = matches!(tried.ending, Ending::Fault { .. });
             let last =

@@ -1,29 +1,37 @@
 //! The loop of one consumer group: records and answers come in, tries, dead letters and commits go out.
 //!
-//! It owns the group's partitions and carries out what they decide. It runs on a thread of its own, never
-//! waits for anything but its inbox and the next retry, and holds the only mutable state of delivery.
-//! Reading stops (`pause`) before a partition's window or its share of the buffer is passed; what the
-//! consumer had already taken in is still accepted.
+//! It decides nothing about deliveries: it tells the [`Scheduler`] what happened and carries out what that
+//! commands. It runs on a thread of its own and never waits for anything but its inbox and the next time
+//! at which something is due.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, select};
+use foldhash::fast::RandomState;
 
-use super::partition::{Command, DeliveryId, HandlerIndex, Lane, Partition, Policy};
-use super::ports::{Consumer, Epoch, Guests, Observer, Producer, Reading, Signal, Tried, Try};
+use super::partition::{Arrival, GivenUp, HandlerIndex, Lane, Policy};
+use super::ports::{Consumer, Guests, Observer, Producer, Reading, Signal, Tried, Try};
+use super::report::PartitionReport;
+use super::scheduler::{Assignment, Command, DeliveryId, Rules, Scheduler, Timing};
 use super::verdict::error_type;
 use crate::config::{DeadLetters, Ordering, Pattern, TopicName};
-use crate::event::{Event, Record, TopicPartition};
+use crate::event::{Event, Record};
+
+pub use super::scheduler::Summary;
 
 mod outbound;
 #[cfg(test)]
 mod tests;
 
-use outbound::{Publishing, Sending};
+use outbound::Outbound;
+
+/// How often the group's partitions are reported.
+const REPORT: Duration = Duration::from_secs(1);
+
+/// Messages of the inbox after which the time is looked at again.
+const TURN: usize = 256;
 
 /// Which events a handler is given: those of its topics whose type it wants.
 #[derive(Clone, Debug)]
@@ -66,28 +74,13 @@ pub struct EngineSettings {
     pub group: Arc<str>,
     /// Where dead letters go.
     pub dead_letters: DeadLetters,
-    /// Bytes of events not final, for all partitions of this group.
-    pub max_buffer: u64,
-    /// Records of a partition from its watermark to its newest.
-    pub window: u32,
-    /// How often watermarks are committed.
-    pub commit_interval: Duration,
-    /// How long started tries of revoked partitions may go on.
-    pub drain_timeout: Duration,
-    /// How long they may at the end.
-    pub shutdown_timeout: Duration,
-}
-
-/// How a group ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Deliveries that were not final when the process gave them up.
-    pub abandoned: usize,
+    /// Commits, drains, the end.
+    pub timing: Timing,
 }
 
 /// The doors of one engine.
 pub struct Doors {
-    /// From the consumer, in bounded number.
+    /// From the consumer, in bounded number: each record is admitted to its partition's account.
     pub readings: Receiver<Reading>,
     /// From the guests and the producer.
     pub signals: Receiver<Signal>,
@@ -101,15 +94,8 @@ pub struct Doors {
     pub observer: Arc<dyn Observer>,
 }
 
-struct Assigned {
-    epoch: Epoch,
-    partition: Partition<Held>,
-    committed: Option<i64>,
-    paused: bool,
-}
-
 /// A record that is held until it is final.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 enum Held {
     Event(Arc<Event>),
     Undecodable(Arc<Record>),
@@ -131,380 +117,262 @@ impl Held {
     }
 }
 
-struct Ready {
-    partition: TopicPartition,
-    run: Try,
-}
-
-/// Partitions that are being taken away: what they started may still end.
-struct Draining {
-    partitions: Vec<TopicPartition>,
-    until: Instant,
-    lost: bool,
-}
-
 /// See the module's documentation.
 pub struct Engine {
-    settings: EngineSettings,
+    group: Arc<str>,
+    dead_letters: bool,
     handlers: Vec<EngineHandler>,
-    policies: Arc<[Policy]>,
-    doors: Doors,
-    partitions: HashMap<TopicPartition, Assigned>,
-    epoch: Epoch,
-    ready: Vec<VecDeque<Ready>>,
-    busy: Vec<u32>,
-    started: HashMap<(Epoch, DeliveryId), TopicPartition>,
-    sending: HashMap<u64, Sending>,
-    /// Tokens of what the broker could not take, by the time at which it is sent again.
-    resend: BinaryHeap<Reverse<(Instant, u64)>>,
-    publishing: HashMap<(Epoch, DeliveryId), Publishing>,
-    next_token: u64,
-    draining: Vec<Draining>,
-    shutdown: Option<Instant>,
-    closed: bool,
-    next_commit: Instant,
+    readings: Receiver<Reading>,
+    signals: Receiver<Signal>,
+    consumer: Box<dyn Consumer>,
+    guests: Box<dyn Guests>,
+    observer: Arc<dyn Observer>,
+    scheduler: Scheduler<Held>,
+    outbound: Outbound,
+    commands: Vec<Command<Held>>,
+    next_report: Instant,
     keys: RandomState,
-    summary: Summary,
 }
 
 impl Engine {
     /// An engine without partitions. `handlers` keep their places.
     pub fn new(settings: EngineSettings, handlers: Vec<EngineHandler>, doors: Doors) -> Engine {
+        let Doors { readings, signals, consumer, producer, guests, observer } = doors;
+        let rules: Vec<_> =
+            handlers.iter().map(|handler| Rules { policy: handler.policy, concurrency: handler.concurrency }).collect();
+        let (dead_letters, suffix) = match settings.dead_letters {
+            DeadLetters::Topic { suffix } => (true, suffix),
+            DeadLetters::Drop => (false, String::new()),
+        };
         let now = Instant::now();
         Engine {
-            policies: handlers.iter().map(|handler| handler.policy).collect(),
-            ready: handlers.iter().map(|_| VecDeque::new()).collect(),
-            busy: handlers.iter().map(|_| 0).collect(),
-            next_commit: now + settings.commit_interval,
-            settings,
+            scheduler: Scheduler::new(settings.timing, &rules, now),
+            outbound: Outbound::new(settings.group.clone(), suffix, producer, observer.clone()),
+            group: settings.group,
+            dead_letters,
             handlers,
-            doors,
-            partitions: HashMap::new(),
-            epoch: 0,
-            started: HashMap::new(),
-            sending: HashMap::new(),
-            resend: BinaryHeap::new(),
-            publishing: HashMap::new(),
-            next_token: 0,
-            draining: Vec::new(),
-            shutdown: None,
-            closed: false,
-            keys: RandomState::new(),
-            summary: Summary::default(),
+            readings,
+            signals,
+            consumer,
+            guests,
+            observer,
+            commands: Vec::new(),
+            next_report: now + REPORT,
+            keys: RandomState::default(),
         }
     }
 
-    /// Runs until [`Signal::Shutdown`] is carried out, or all senders are gone.
+    /// Runs until the group is closed: after [`Signal::Shutdown`], or when its consumer is gone.
     pub fn run(mut self) -> Summary {
-        while !self.closed {
-            let deadline = self.next_deadline();
-            let (readings, signals) = (self.doors.readings.clone(), self.doors.signals.clone());
-            // Answers before records: they free what records wait for.
-            match signals.try_recv() {
-                Ok(signal) => self.signal(signal),
-                Err(_) => select! {
-                    recv(signals) -> signal => match signal {
-                        Ok(signal) => self.signal(signal),
-                        Err(_) => break,
-                    },
-                    recv(readings) -> reading => match reading {
-                        Ok(reading) => self.read(reading),
-                        Err(_) => break,
-                    },
-                    default(deadline.saturating_duration_since(Instant::now())) => {}
+        while !self.scheduler.is_closed() {
+            let wait = self.next_deadline().saturating_duration_since(Instant::now());
+            select! {
+                recv(self.signals) -> signal => match signal {
+                    Ok(signal) => self.signal(signal),
+                    Err(_) => break,
                 },
+                recv(self.readings) -> reading => match reading {
+                    Ok(reading) => self.read(reading),
+                    Err(_) => break,
+                },
+                default(wait) => {}
             }
-            self.time_passed();
-            self.dispatch();
+            self.rest_of_the_turn();
+            self.time_passed(Instant::now());
+            if !self.outbound.is_full() {
+                self.scheduler.dispatch(&mut self.commands);
+                self.obey();
+            }
         }
-        self.summary
+        self.observer.partitions(Vec::new());
+        self.scheduler.summary()
+    }
+
+    /// What came meanwhile, answers before records: they make room.
+    fn rest_of_the_turn(&mut self) {
+        for _ in 0..TURN {
+            let Ok(signal) = self.signals.try_recv() else { break };
+            self.signal(signal);
+        }
+        if let Ok(reading) = self.readings.try_recv() {
+            self.read(reading);
+        }
     }
 
     fn next_deadline(&self) -> Instant {
-        let retries = self.partitions.values().filter_map(|assigned| assigned.partition.next_due());
-        let sends = self.resend.peek().map(|Reverse((at, _))| *at);
-        let drains = self.draining.iter().map(|draining| draining.until);
-        retries.chain(sends).chain(drains).chain(self.shutdown).fold(self.next_commit, Instant::min)
+        let deadline = self.scheduler.next_deadline().min(self.next_report);
+        self.outbound.next_resend().map_or(deadline, |at| at.min(deadline))
     }
+
+    fn time_passed(&mut self, now: Instant) {
+        self.scheduler.tick(now, &mut self.commands);
+        self.obey();
+        self.outbound.send_again(now);
+        self.outbound.make_letters(&self.handlers);
+        if now >= self.next_report {
+            self.next_report = now + REPORT;
+            self.observer.partitions(self.scheduler.report(now));
+        }
+    }
+
+    // --- What comes in ---
 
     fn read(&mut self, reading: Reading) {
         match reading {
-            Reading::Assigned(partitions) => self.assigned(partitions),
-            Reading::Records(records) => records.into_iter().for_each(|record| self.receive(record)),
-            Reading::Revoked { partitions, lost } => self.revoked(partitions, lost),
+            Reading::Assigned(partitions) => {
+                for assigned in partitions {
+                    tracing::info!(partition = %assigned.topic_partition, group = %self.group, "assigned");
+                    let (assignment, start) = (assigned.assignment, assigned.start);
+                    self.scheduler.assigned(assignment, assigned.topic_partition, start, assigned.account);
+                }
+            }
+            Reading::Records(assignment, records) => {
+                let now = Instant::now();
+                records.into_iter().for_each(|record| self.receive(assignment, record, now));
+            }
+            Reading::Revoked { assignments, lost } => self.scheduler.revoked(assignments, lost, Instant::now()),
+        }
+        self.obey();
+    }
+
+    fn receive(&mut self, assignment: Assignment, record: Record, now: Instant) {
+        let (offset, bytes) = (record.offset(), record.held_bytes() as u64);
+        match Event::decode(record) {
+            Ok(event) => {
+                self.observer.consumed(&event.record, &event.identity.event_type);
+                let event = Arc::new(event);
+                let arrival = Arrival { offset, bytes, event: Held::Event(event.clone()), at: now };
+                let wants = wants(&self.handlers, &self.keys, &event);
+                self.scheduler.receive(assignment, arrival, wants, &mut self.commands);
+            }
+            Err(undecodable) => {
+                let (record, reason) = *undecodable;
+                tracing::warn!(partition = %record.topic_partition(), offset, %reason, "undecodable");
+                self.observer.consumed(&record, error_type::OTHER);
+                let arrival = Arrival { offset, bytes, event: Held::Undecodable(Arc::new(record)), at: now };
+                let (keep, reason) = (self.dead_letters, reason.to_string());
+                self.scheduler.receive_undecodable(assignment, arrival, &reason, keep, &mut self.commands);
+            }
         }
     }
 
     fn signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Tried(handler, tried) => {
-                if let Some(busy) = self.busy.get_mut(usize::from(handler)) {
-                    *busy = busy.saturating_sub(1);
-                }
-                tried.into_iter().for_each(|tried| self.tried(handler, tried));
-            }
-            Signal::Sent(token, answer) => self.sent(token, answer),
-            Signal::Shutdown => self.shut_down(),
-        }
-    }
-
-    // --- Assignment ---
-
-    fn assigned(&mut self, partitions: Vec<TopicPartition>) {
-        for topic_partition in partitions {
-            self.epoch += 1;
-            tracing::info!(partition = %topic_partition, group = %self.settings.group, "assigned");
-            let partition = Partition::new(self.policies.clone());
-            let assigned = Assigned { epoch: self.epoch, partition, committed: None, paused: false };
-            self.partitions.insert(topic_partition, assigned);
-        }
-    }
-
-    fn revoked(&mut self, partitions: Vec<TopicPartition>, lost: bool) {
-        tracing::info!(partitions = %list(&partitions), group = %self.settings.group, lost, "revoked");
-        let grace = if lost { Duration::ZERO } else { self.settings.drain_timeout };
-        self.stop(&partitions);
-        self.draining.push(Draining { partitions, until: Instant::now() + grace, lost });
-    }
-
-    fn stop(&mut self, partitions: &[TopicPartition]) {
-        for topic_partition in partitions {
-            if let Some(assigned) = self.partitions.get_mut(topic_partition) {
-                assigned.partition.stop();
-            }
-        }
-        // What is ready but was not started never starts.
-        for ready in &mut self.ready {
-            ready.retain(|ready| !partitions.contains(&ready.partition));
-        }
-    }
-
-    fn shut_down(&mut self) {
-        if self.shutdown.is_none() {
-            self.shutdown = Some(Instant::now() + self.settings.shutdown_timeout);
-            let partitions: Vec<_> = self.partitions.keys().cloned().collect();
-            self.stop(&partitions);
-        }
-    }
-
-    /// Tries that run, and records on their way, of a partition: what a drain waits for.
-    fn under_way(&self, topic_partition: &TopicPartition) -> usize {
-        let started = self.started.values().filter(|of| *of == topic_partition).count();
-        started + self.sending.values().filter(|sending| sending.partition == *topic_partition).count()
-    }
-
-    fn drain(&mut self) {
-        let now = Instant::now();
-        for draining in std::mem::take(&mut self.draining) {
-            let idle = draining.partitions.iter().all(|partition| self.under_way(partition) == 0);
-            if !idle && now < draining.until {
-                self.draining.push(draining);
-                continue;
-            }
-            let watermarks = self.give_up(&draining.partitions, !draining.lost);
-            self.doors.consumer.release(draining.partitions, watermarks);
-        }
-        let Some(until) = self.shutdown else { return };
-        let partitions: Vec<_> = self.partitions.keys().cloned().collect();
-        let idle = partitions.iter().all(|partition| self.under_way(partition) == 0);
-        if self.draining.is_empty() && (idle || now >= until) {
-            // Only what the end itself gives up: what a rebalance gave up was repeated long ago.
-            self.summary.abandoned += partitions.iter().map(|partition| self.under_way(partition)).sum::<usize>();
-            let watermarks = self.give_up(&partitions, true);
-            self.doors.consumer.close(watermarks);
-            self.closed = true;
-        }
-    }
-
-    /// Forgets partitions and says what may be committed of them.
-    fn give_up(&mut self, partitions: &[TopicPartition], commit: bool) -> Vec<(TopicPartition, i64)> {
-        let mut watermarks = Vec::new();
-        for topic_partition in partitions {
-            let Some(assigned) = self.partitions.remove(topic_partition) else { continue };
-            if let (true, Some(watermark)) = (commit, assigned.partition.watermark()) {
-                watermarks.push((topic_partition.clone(), watermark));
-            }
-            let unfinished = self.under_way(topic_partition);
-            if unfinished > 0 {
-                tracing::warn!(partition = %topic_partition, deliveries = unfinished, "gave up deliveries that were under way; they will be repeated");
-                for (_, id) in self.started.iter().filter(|(_, of)| *of == topic_partition).map(|(key, _)| key) {
-                    self.doors.observer.abandoned(id.handler, 1);
-                }
-            }
-            self.started.retain(|_, of| of != topic_partition);
-            self.sending.retain(|_, sending| sending.partition != *topic_partition);
-            self.publishing.retain(|(epoch, _), _| *epoch != assigned.epoch);
-        }
-        watermarks
-    }
-
-    // --- Records ---
-
-    fn receive(&mut self, record: Record) {
-        if self.shutdown.is_some() {
-            return;
-        }
-        let topic_partition = record.topic_partition();
-        let Some(assigned) = self.partitions.get_mut(&topic_partition) else { return };
-        let (offset, bytes) = (record.offset(), record.held_bytes());
-        let mut out = Vec::new();
-        match Event::decode(record) {
-            Ok(event) => {
-                let event = Arc::new(event);
-                self.doors.observer.consumed(&event.record, &event.identity.event_type);
-                let wants = wants(&self.handlers, &self.keys, event.clone());
-                let held = Held::Event(event);
-                assigned.partition.receive(offset, bytes, held, wants, &mut out);
-            }
-            Err(undecodable) => {
-                let (record, reason) = *undecodable;
-                tracing::warn!(partition = %topic_partition, offset, %reason, "undecodable");
-                self.doors.observer.consumed(&record, error_type::OTHER);
-                let held = Held::Undecodable(Arc::new(record));
-                let keep = matches!(self.settings.dead_letters, DeadLetters::Topic { .. });
-                assigned.partition.receive_undecodable(offset, bytes, held, &reason.to_string(), keep, &mut out);
-            }
-        }
-        self.obey(&topic_partition, out);
-        self.backpressure(&topic_partition);
-    }
-
-    /// Pauses a partition that holds its share, and resumes it at half of that: every pause throws away
-    /// what was fetched ahead.
-    fn backpressure(&mut self, topic_partition: &TopicPartition) {
-        let share = self.settings.max_buffer / self.partitions.len().max(1) as u64;
-        let window = u64::from(self.settings.window);
-        let Some(assigned) = self.partitions.get_mut(topic_partition) else { return };
-        let (records, bytes) = (assigned.partition.records() as u64, assigned.partition.bytes() as u64);
-        let full = records >= window || bytes >= share;
-        let roomy = records <= window / 2 && bytes <= share / 2;
-        if full && !assigned.paused {
-            assigned.paused = true;
-            tracing::debug!(partition = %topic_partition, records, bytes, "paused");
-            self.doors.consumer.pause(vec![topic_partition.clone()]);
-        } else if roomy && assigned.paused {
-            assigned.paused = false;
-            tracing::debug!(partition = %topic_partition, "resumed");
-            self.doors.consumer.resume(vec![topic_partition.clone()]);
-        }
-    }
-
-    // --- Tries ---
-
-    fn obey(&mut self, topic_partition: &TopicPartition, commands: Vec<Command<Held>>) {
-        let Some(epoch) = self.partitions.get(topic_partition).map(|assigned| assigned.epoch) else { return };
-        for command in commands {
-            match command {
-                Command::Run { id, attempt, lane, event } => {
-                    let Held::Event(event) = event else { continue };
-                    let run = Try { epoch, id, attempt, lane, event };
-                    let handler = id.handler.map(usize::from).and_then(|handler| self.ready.get_mut(handler));
-                    if let Some(ready) = handler {
-                        ready.push_back(Ready { partition: topic_partition.clone(), run });
+            Signal::Tried(handler, tried) => tried.into_iter().for_each(|tried| self.tried(handler, tried)),
+            Signal::Sent(token, answer) => {
+                if let Some(settlement) = self.outbound.answered(token, answer) {
+                    match settlement.refused {
+                        None => self.scheduler.settled(settlement.id, &mut self.commands),
+                        Some(message) => self.scheduler.refused(settlement.id, &message, &mut self.commands),
                     }
                 }
-                Command::DeadLetter { id, event, reason, error_type, message, attempt } => {
-                    self.dead_letter(topic_partition, epoch, id, &event, reason, error_type, &message, attempt);
-                }
-                Command::Dropped { id, event, reason, error_type } => {
-                    let record = event.record();
-                    tracing::warn!(handler = self.handler_name(id), partition = %topic_partition, offset = record.offset(), reason = reason.name(), error_type = &*error_type, "dropped: dead letters are off");
-                    self.doors.observer.dropped(id.handler);
-                }
             }
+            Signal::Shutdown => self.scheduler.shut_down(Instant::now()),
         }
-    }
-
-    /// Starts what is ready on the instances that are idle.
-    fn dispatch(&mut self) {
-        for (index, handler) in self.handlers.iter().enumerate() {
-            let (Some(ready), Some(busy)) = (self.ready.get_mut(index), self.busy.get_mut(index)) else { continue };
-            while *busy < handler.concurrency {
-                let Some(Ready { partition, run }) = ready.pop_front() else { break };
-                *busy += 1;
-                let index = index as HandlerIndex;
-                if run.attempt > 1 {
-                    self.doors.observer.retried(index);
-                }
-                self.started.insert((run.epoch, run.id), partition);
-                self.doors.guests.run(index, vec![run]);
-            }
-        }
+        self.obey();
     }
 
     fn tried(&mut self, handler: HandlerIndex, tried: Tried) {
-        self.doors.observer.measured(handler, &tried);
-        let (epoch, id) = (tried.run.epoch, tried.run.id);
-        // Gone: the partition was given up in the meantime.
-        let Some(topic_partition) = self.started.remove(&(epoch, id)) else { return };
-        self.log(&topic_partition, &tried);
-        let publishes = !tried.outbox.is_empty();
-        let mut out = Vec::new();
-        let Some(assigned) = self.partitions.get_mut(&topic_partition) else { return };
-        assigned.partition.ended(id, &tried.ending, publishes, Instant::now(), fastrand::f64(), &mut out);
-        if publishes {
-            self.publish(&topic_partition, handler, tried);
-        } else {
-            self.doors.observer.tried(handler, &tried.run.event.identity.event_type, tried.ending.error_type());
+        self.observer.measured(handler, &tried);
+        // Otherwise its partition was given up in the meantime: then it counts for nobody, and its instance is idle.
+        let known = self.scheduler.knows(tried.run.id);
+        let publishes = known && !tried.outbox.is_empty();
+        let (id, now) = (tried.run.id, Instant::now());
+        self.scheduler.ended(handler, id, &tried.ending, publishes, now, fastrand::f64(), &mut self.commands);
+        if !known {
+            return;
         }
-        self.obey(&topic_partition, out);
-        self.backpressure(&topic_partition);
+        self.log(handler, &tried);
+        if publishes {
+            self.outbound.publish(handler, tried);
+        } else {
+            self.observer.tried(handler, &tried.run.event.identity.event_type, tried.ending.error_type());
+        }
     }
 
-    fn log(&self, topic_partition: &TopicPartition, tried: &Tried) {
-        let handler = self.handler_name(tried.run.id);
-        let (offset, attempt) = (tried.run.event.record.offset(), tried.run.attempt);
+    // --- What goes out ---
+
+    fn obey(&mut self) {
+        let mut commands = std::mem::take(&mut self.commands);
+        for command in commands.drain(..) {
+            match command {
+                Command::Run { handler, id, attempt, lane, event } => {
+                    let Held::Event(event) = event else { continue };
+                    if attempt > 1 {
+                        self.observer.retried(handler);
+                    }
+                    self.guests.run(handler, vec![Try { id, attempt, lane, event }]);
+                }
+                Command::DeadLetter(assignment, given_up) => {
+                    let at = SystemTime::now();
+                    self.log_given_up(&given_up, "to the dead letters");
+                    let id = DeliveryId { assignment, key: given_up.key };
+                    self.outbound.dead_letter(id, given_up, at, &self.handlers);
+                }
+                Command::Dropped(_, given_up) => {
+                    self.log_given_up(&given_up, "dropped: dead letters are off");
+                    self.observer.dropped(given_up.handler);
+                }
+                Command::Commit(watermarks) => self.consumer.commit(watermarks),
+                Command::Abandoned(handler) => {
+                    tracing::warn!(handler = self.name(handler), group = %self.group, "gave up a delivery that was under way; it will be repeated");
+                    self.observer.abandoned(handler, 1);
+                }
+                Command::Release(assignments, watermarks) => {
+                    self.outbound.forget(&assignments);
+                    self.consumer.release(assignments, watermarks);
+                }
+                Command::Stuck(report) => self.stuck(&report),
+                Command::Close(watermarks) => self.consumer.close(watermarks),
+            }
+        }
+        // Its room is used again.
+        self.commands = commands;
+    }
+
+    fn log_given_up(&self, given_up: &GivenUp<Held>, what: &str) {
+        let (handler, record) = (self.name(given_up.handler), given_up.event.record());
+        let (event_type, reason, error_type) =
+            (given_up.event.event_type(), given_up.reason.name(), &*given_up.error_type);
+        tracing::warn!(handler, partition = %record.topic_partition(), offset = record.offset(), event_type, reason, error_type, "{what}");
+    }
+
+    fn stuck(&self, report: &PartitionReport) {
+        let event = self.scheduler.oldest(&report.topic_partition);
+        let event_id = match &event {
+            Some(Held::Event(event)) => &*event.identity.id,
+            _ => "",
+        };
+        let event_type = event.as_ref().map_or("", Held::event_type);
+        let held_for = humantime::format_duration(Duration::from_secs(report.held_for.as_secs())).to_string();
+        for holder in &report.holders {
+            tracing::warn!(
+                handler = self.name(holder.handler), partition = %report.topic_partition, group = %self.group,
+                offset = report.watermark, event_type, event_id, attempt = holder.attempt,
+                is = holder.stage.name(), held_for, records = report.records, full = report.full,
+                "an event holds its partition's watermark"
+            );
+        }
+    }
+
+    fn log(&self, handler: HandlerIndex, tried: &Tried) {
+        let handler = self.name(Some(handler));
+        let record = &tried.run.event.record;
+        let (offset, attempt) = (record.offset(), tried.run.attempt);
         let (verdict, error_message) = (tried.ending.name(), tried.ending.message());
         match tried.ending.error_type() {
-            None => tracing::debug!(handler, partition = %topic_partition, offset, attempt, verdict, "handled"),
+            None => {
+                tracing::debug!(handler, partition = %record.topic_partition(), offset, attempt, verdict, "handled");
+            }
             Some(error_type) => {
-                tracing::warn!(handler, partition = %topic_partition, offset, attempt, verdict, error_type, error_message, "failed");
+                tracing::warn!(handler, partition = %record.topic_partition(), offset, attempt, verdict, error_type, error_message, "failed");
             }
         }
     }
 
-    fn handler_name(&self, id: DeliveryId) -> &str {
-        let handler = id.handler.and_then(|handler| self.handlers.get(usize::from(handler)));
+    fn name(&self, handler: Option<HandlerIndex>) -> &str {
+        let handler = handler.and_then(|handler| self.handlers.get(usize::from(handler)));
         handler.map_or("", |handler| &handler.name)
-    }
-
-    // --- Time ---
-
-    fn time_passed(&mut self) {
-        let now = Instant::now();
-        let mut due = Vec::new();
-        for (topic_partition, assigned) in &mut self.partitions {
-            if assigned.partition.next_due().is_some_and(|at| at <= now) {
-                let mut out = Vec::new();
-                assigned.partition.due(now, &mut out);
-                due.push((topic_partition.clone(), out));
-            }
-        }
-        for (topic_partition, out) in due {
-            self.obey(&topic_partition, out);
-        }
-        self.send_again(now);
-        if now >= self.next_commit {
-            self.next_commit = now + self.settings.commit_interval;
-            self.commit();
-        }
-        if self.shutdown.is_some() || !self.draining.is_empty() {
-            self.drain();
-        }
-    }
-
-    fn commit(&mut self) {
-        let mut watermarks = Vec::new();
-        for (topic_partition, assigned) in &mut self.partitions {
-            let watermark = assigned.partition.watermark();
-            if let (Some(offset), true) = (watermark, watermark != assigned.committed) {
-                assigned.committed = watermark;
-                watermarks.push((topic_partition.clone(), offset));
-            }
-        }
-        if !watermarks.is_empty() {
-            self.doors.consumer.commit(watermarks);
-        }
     }
 }
 
@@ -512,25 +380,15 @@ impl Engine {
 fn wants<'a>(
     handlers: &'a [EngineHandler],
     keys: &'a RandomState,
-    event: Arc<Event>,
-) -> impl Iterator<Item = (HandlerIndex, Lane)> + 'a {
-    handlers.iter().enumerate().filter_map(move |(index, handler)| {
-        if !handler.subscription.wants(&event) {
-            return None;
-        }
-        Some((index as HandlerIndex, lane(handler.ordering, keys, &event.record)))
+    event: &'a Event,
+) -> impl Iterator<Item = (HandlerIndex, Option<Lane>)> + 'a {
+    handlers.iter().enumerate().filter(|(_, handler)| handler.subscription.wants(event)).map(move |(index, handler)| {
+        let lane = match handler.ordering {
+            // Records without a key share an order, apart from that of any key.
+            Ordering::Key => Some(keys.hash_one(event.record.key())),
+            Ordering::Partition => Some(0),
+            Ordering::None => None,
+        };
+        (index as HandlerIndex, lane)
     })
-}
-
-fn lane(ordering: Ordering, keys: &RandomState, record: &Record) -> Lane {
-    match ordering {
-        // Records without a key share an order, apart from that of any key.
-        Ordering::Key => keys.hash_one(record.key()),
-        Ordering::Partition => 0,
-        Ordering::None => keys.hash_one(record.offset()),
-    }
-}
-
-fn list(partitions: &[TopicPartition]) -> String {
-    partitions.iter().map(TopicPartition::to_string).collect::<Vec<_>>().join(" ")
 }

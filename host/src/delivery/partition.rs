@@ -1,19 +1,26 @@
 //! What is to be done with the records of one partition: plain decisions, without I/O, clock or threads.
 //!
-//! Records, endings of tries, acknowledgements and the time go in; commands come out. Promised, whatever
+//! Records, endings of tries, acknowledgements and the time go in; effects come out. Promised, whatever
 //! the order in which things end:
 //! - the watermark never passes a record that is not final for every handler that wants it;
 //! - within a lane, deliveries to one handler never overlap and never swap, retries included;
 //! - each delivery is tried at most `1 + max_retries` times;
 //! - a lane that waits holds up no other lane, and no other handler.
 //!
-//! Offsets may have gaps (compaction, transaction markers): only received records count.
+//! Offsets may have gaps (compaction, transaction markers): only received records count. Nothing is
+//! allocated for a record once the partition has held as many before.
 
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
+use foldhash::fast::RandomState;
+use slotmap::{Key as _, SlotMap, new_key_type};
+
+use super::buffer::Account;
+use super::mutants::{Mutant, planted};
 use super::retry;
 use super::verdict::{Ending, Reason, error_type};
 use crate::config::RetryPolicy;
@@ -25,13 +32,9 @@ pub type HandlerIndex = u16;
 /// number; they then wait for each other, which breaks no promise.
 pub type Lane = u64;
 
-/// One record given to one handler, for as long as this process holds the partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DeliveryId {
-    /// Counts the partition's records as they came; never reused.
-    pub sequence: u64,
-    /// To whom. `None` is the record itself: the dead letter of one that no handler can be shown.
-    pub handler: Option<HandlerIndex>,
+new_key_type! {
+    /// One record given to one handler, or its dead letter, for as long as this process holds the partition.
+    pub struct DeliveryKey;
 }
 
 /// What a handler's deliveries follow.
@@ -45,118 +48,187 @@ pub struct Policy {
 
 /// What the caller has to do.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Command<E> {
-    /// Run a try. Every `Run` is answered by one [`Partition::ended`].
-    Run {
-        /// Which delivery.
-        id: DeliveryId,
-        /// Counts its tries, from 1.
-        attempt: u32,
-        /// Its lane.
-        lane: Lane,
-        /// The event.
-        event: E,
-    },
+pub enum Effect<E> {
+    /// A try may run: [`Partition::start`].
+    Ready(HandlerIndex, DeliveryKey),
     /// Send a dead letter. Answered by [`Partition::settled`] once the broker has acknowledged it.
-    DeadLetter {
-        /// Which delivery.
-        id: DeliveryId,
-        /// The event.
-        event: E,
-        /// Why.
-        reason: Reason,
-        /// The last try's `error.type`.
-        error_type: Box<str>,
-        /// What is known, for people.
-        message: Box<str>,
-        /// The last try's number; 0 where there was none.
-        attempt: u32,
-    },
+    DeadLetter(GivenUp<E>),
     /// The event was given up and is not kept. Needs no answer.
-    Dropped {
-        /// Which delivery.
-        id: DeliveryId,
-        /// The event.
-        event: E,
-        /// Why.
-        reason: Reason,
-        /// The last try's `error.type`.
-        error_type: Box<str>,
-    },
+    Dropped(GivenUp<E>),
+}
+
+/// An event that gets no more tries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GivenUp<E> {
+    /// Which delivery.
+    pub key: DeliveryKey,
+    /// Of which handler. `None` for a record that no handler can be shown.
+    pub handler: Option<HandlerIndex>,
+    /// The event.
+    pub event: E,
+    /// Why.
+    pub reason: Reason,
+    /// The last try's `error.type`.
+    pub error_type: Box<str>,
+    /// What is known, for people.
+    pub message: Box<str>,
+    /// The last try's number; 0 where there was none.
+    pub attempt: u32,
+}
+
+/// A try that was started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Started<E> {
+    /// Counts the delivery's tries, from 1.
+    pub attempt: u32,
+    /// Its lane. `None`: it has no order.
+    pub lane: Option<Lane>,
+    /// The event.
+    pub event: E,
+}
+
+/// A record that was read.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<E> {
+    /// Where it stands.
+    pub offset: i64,
+    /// What it counts for in the partition's [`Account`], where the consumer has admitted it.
+    pub bytes: u64,
+    /// A handle on it, cheap to clone.
+    pub event: E,
+    /// When it came.
+    pub at: Instant,
+}
+
+/// Where a delivery is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Behind an earlier one of its lane.
+    Behind,
+    /// For an idle instance.
+    Ready,
+    /// It runs.
+    Running,
+    /// It failed, and its next try is due later.
+    Waiting,
+    /// What belongs to it is on its way to the broker.
+    Settling,
+}
+
+impl Stage {
+    /// A word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Stage::Behind => "behind another of its lane",
+            Stage::Ready => "waiting for an instance",
+            Stage::Running => "running",
+            Stage::Waiting => "waiting for its next try",
+            Stage::Settling => "waiting for the broker",
+        }
+    }
 }
 
 struct Slot<E> {
     offset: i64,
-    bytes: usize,
+    bytes: u64,
+    at: Instant,
     /// Gone once the record is final, though it may still stand behind another that is not.
     event: Option<E>,
     /// Handlers, or dead letters, that are not final.
     open: u32,
 }
 
-/// The deliveries of one lane to one handler. The first is running, waiting or ready; the others follow.
-struct Queue {
+struct Delivery {
+    sequence: u64,
+    handler: Option<HandlerIndex>,
+    /// Until it has left its lane.
+    lane: Option<Lane>,
+    /// Who follows in the lane; null for the last.
+    next: DeliveryKey,
     attempt: u32,
-    sequences: VecDeque<u64>,
+    stage: Stage,
+}
+
+/// The record that holds a partition's watermark.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Oldest<'a, E> {
+    /// Where it stands.
+    pub offset: i64,
+    /// When it came.
+    pub at: Instant,
+    /// The event.
+    pub event: &'a E,
 }
 
 /// The decisions for one partition. `E` is a handle on the event, cheap to clone.
 pub struct Partition<E> {
     policies: Arc<[Policy]>,
+    account: Arc<Account>,
     /// Records not final, and those behind them, by sequence without gaps.
     slots: VecDeque<Slot<E>>,
-    /// Sequence of the first slot.
+    /// Sequence of the first slot. Sequences count the records as they came, and are never used again.
     first: u64,
-    /// Offset behind the last record received.
+    /// Offset behind the last record received, or where reading began.
     end: Option<i64>,
-    queues: HashMap<(HandlerIndex, Lane), Queue>,
-    lanes: HashMap<DeliveryId, Lane>,
-    waiting: BinaryHeap<Reverse<(Instant, DeliveryId)>>,
+    deliveries: SlotMap<DeliveryKey, Delivery>,
+    /// The last delivery of each lane that is not empty. The first is ready, running or waiting.
+    lanes: HashMap<(HandlerIndex, Lane), DeliveryKey, RandomState>,
+    waiting: BinaryHeap<Reverse<(Instant, DeliveryKey)>>,
     running: usize,
-    bytes: usize,
+    settling: usize,
+    passed: u64,
     stopped: bool,
 }
 
 impl<E: Clone> Partition<E> {
-    /// A partition that was just assigned. `policies` stand at their handlers' indices.
-    pub fn new(policies: Arc<[Policy]>) -> Self {
+    /// A partition that was just assigned. `policies` stand at their handlers' indices; `start` is where
+    /// reading begins, where that is known.
+    pub fn new(policies: Arc<[Policy]>, account: Arc<Account>, start: Option<i64>) -> Self {
         Self {
             policies,
+            account,
             slots: VecDeque::new(),
             first: 0,
-            end: None,
-            queues: HashMap::new(),
-            lanes: HashMap::new(),
+            end: start,
+            deliveries: SlotMap::with_key(),
+            lanes: HashMap::default(),
             waiting: BinaryHeap::new(),
             running: 0,
-            bytes: 0,
+            settling: 0,
+            passed: 0,
             stopped: false,
         }
     }
 
     /// The next record, and who wants it in which lane. Wanted by nobody, it is final at once.
     ///
-    /// An offset at or before the last one means that the position was reset: what was held is given
-    /// up, and delivery goes on from there.
+    /// An offset before the last one means that the position was reset to where the log begins now: what
+    /// was held is given up, because it comes again or is no more, and delivery goes on from there.
     pub fn receive(
         &mut self,
-        offset: i64,
-        bytes: usize,
-        event: E,
-        wants: impl IntoIterator<Item = (HandlerIndex, Lane)>,
-        out: &mut Vec<Command<E>>,
+        arrival: Arrival<E>,
+        wants: impl IntoIterator<Item = (HandlerIndex, Option<Lane>)>,
+        out: &mut Vec<Effect<E>>,
     ) {
-        let sequence = self.admit(offset, bytes, event.clone());
+        let sequence = self.admit(arrival);
         let mut open = 0;
         for (handler, lane) in wants {
             open += 1;
-            let id = DeliveryId { sequence, handler: Some(handler) };
-            self.lanes.insert(id, lane);
-            let queue =
-                self.queues.entry((handler, lane)).or_insert_with(|| Queue { attempt: 1, sequences: VecDeque::new() });
-            queue.sequences.push_back(sequence);
-            if queue.sequences.len() == 1 {
-                self.run(id, lane, out);
+            let key = self.deliver(sequence, Some(handler), lane, Stage::Behind);
+            let Some(lane) = lane else {
+                self.ready(handler, key, out);
+                continue;
+            };
+            match self.lanes.entry((handler, lane)) {
+                Entry::Vacant(empty) => {
+                    empty.insert(key);
+                    self.ready(handler, key, out);
+                }
+                Entry::Occupied(mut last) => {
+                    if let Some(before) = self.deliveries.get_mut(last.insert(key)) {
+                        before.next = key;
+                    }
+                }
             }
         }
         self.opened(sequence, open);
@@ -165,96 +237,127 @@ impl<E: Clone> Partition<E> {
     /// The next record, which no handler can be shown.
     pub fn receive_undecodable(
         &mut self,
-        offset: i64,
-        bytes: usize,
-        event: E,
+        arrival: Arrival<E>,
         message: &str,
         dead_letters: bool,
-        out: &mut Vec<Command<E>>,
+        out: &mut Vec<Effect<E>>,
     ) {
-        let sequence = self.admit(offset, bytes, event.clone());
-        let id = DeliveryId { sequence, handler: None };
-        let (reason, error_type) = (Reason::Deserialization, error_type::DESERIALIZATION.into());
-        if dead_letters {
-            self.opened(sequence, 1);
-            let message = message.into();
-            out.push(Command::DeadLetter { id, event, reason, error_type, message, attempt: 0 });
-        } else {
-            self.opened(sequence, 0);
-            out.push(Command::Dropped { id, event, reason, error_type });
+        let event = arrival.event.clone();
+        let sequence = self.admit(arrival);
+        let key = self.deliver(sequence, None, None, Stage::Settling);
+        self.settling += 1;
+        self.opened(sequence, 1);
+        let given_up = GivenUp {
+            key,
+            handler: None,
+            event,
+            reason: Reason::Deserialization,
+            error_type: error_type::DESERIALIZATION.into(),
+            message: message.into(),
+            attempt: 0,
+        };
+        self.lay_down(given_up, dead_letters, out);
+    }
+
+    /// Starts a try that was [`Effect::Ready`]. `None` if there is nothing to start any more. Each one that
+    /// is started is answered by one [`Self::ended`].
+    pub fn start(&mut self, key: DeliveryKey) -> Option<Started<E>> {
+        if self.stopped && !planted(Mutant::StartWhileDraining) {
+            return None;
         }
+        let delivery = self.deliveries.get_mut(key)?;
+        let index = usize::try_from(delivery.sequence.checked_sub(self.first)?).ok()?;
+        let event = self.slots.get(index)?.event.clone()?;
+        delivery.stage = Stage::Running;
+        self.running += 1;
+        Some(Started { attempt: delivery.attempt, lane: delivery.lane, event })
     }
 
     /// A try ended. `settles_later`: what it published is not acknowledged yet, and [`Self::settled`] or
     /// [`Self::refused`] will follow. `draw` is uniform in 0 to 1.
     pub fn ended(
         &mut self,
-        id: DeliveryId,
+        key: DeliveryKey,
         ending: &Ending,
         settles_later: bool,
         now: Instant,
         draw: f64,
-        out: &mut Vec<Command<E>>,
+        out: &mut Vec<Effect<E>>,
     ) {
+        let Some(delivery) = self.deliveries.get_mut(key) else { return };
         self.running = self.running.saturating_sub(1);
-        let Some((handler, lane, policy)) = self.delivery(id) else { return };
-        let attempt = self.queues.get(&(handler, lane)).map_or(1, |queue| queue.attempt);
+        if delivery.sequence < self.first {
+            // The position was reset while it ran: only its lane still waits for it.
+            self.advance(key, out);
+            self.deliveries.remove(key);
+            return;
+        }
+        let attempt = delivery.attempt;
+        let Some(policy) = delivery.handler.and_then(|handler| self.policies.get(usize::from(handler))).copied() else {
+            return;
+        };
         let wait = match ending {
             Ending::Ack | Ending::Skip => {
-                self.advance(id, handler, lane, out);
-                if !settles_later {
-                    self.settled(id);
+                self.advance(key, out);
+                self.settling(key);
+                if !settles_later || planted(Mutant::FinalBeforeBroker) {
+                    self.settled(key);
                 }
                 return;
             }
-            Ending::DeadLetter(_) => {
-                self.advance(id, handler, lane, out);
-                return self.give_up(id, &policy, Reason::Rejected, ending, attempt, out);
-            }
-            _ if retry::exhausted(&policy.retry, attempt) => {
-                self.advance(id, handler, lane, out);
-                return self.give_up(id, &policy, Reason::MaxRetriesExceeded, ending, attempt, out);
+            Ending::DeadLetter(_) => return self.give_up(key, &policy, Reason::Rejected, ending, out),
+            _ if retry::exhausted(&policy.retry, attempt - u32::from(planted(Mutant::OneTryMore))) => {
+                return self.give_up(key, &policy, Reason::MaxRetriesExceeded, ending, out);
             }
             Ending::Retry(Some(after)) => retry::asked(&policy.retry, *after),
             _ => retry::delay(&policy.retry, attempt, draw),
         };
-        if let Some(queue) = self.queues.get_mut(&(handler, lane)) {
-            queue.attempt += 1;
+        if !planted(Mutant::ForgetAttempts) {
+            delivery.attempt += 1;
         }
-        self.waiting.push(Reverse((now + wait, id)));
+        delivery.stage = Stage::Waiting;
+        self.waiting.push(Reverse((now + wait, key)));
+        if planted(Mutant::SwapOnRetry) {
+            self.advance(key, out);
+        }
     }
 
     /// The broker has acknowledged all that belongs to this delivery: it is final.
-    pub fn settled(&mut self, id: DeliveryId) {
-        self.lanes.remove(&id);
-        let Some(slot) = self.slot_mut(id.sequence) else { return };
+    pub fn settled(&mut self, key: DeliveryKey) {
+        let Some(delivery) = self.deliveries.remove(key) else { return };
+        self.settling = self.settling.saturating_sub(1);
+        let Some(slot) = self.slot_mut(delivery.sequence) else { return };
         slot.open = slot.open.saturating_sub(1);
-        self.release(id.sequence);
+        self.release(delivery.sequence);
     }
 
-    /// The broker refused for good what an acknowledged try published. `attempt` is that try's.
-    pub fn refused(&mut self, id: DeliveryId, attempt: u32, message: &str, out: &mut Vec<Command<E>>) {
-        let Some((_, _, policy)) = self.delivery(id) else { return };
-        let Some(event) = self.event(id.sequence) else { return };
-        let (reason, error_type) = (Reason::PublishRejected, error_type::PUBLISH_REJECTED.into());
-        if policy.dead_letters {
-            let message = message.into();
-            out.push(Command::DeadLetter { id, event, reason, error_type, message, attempt });
-        } else {
-            out.push(Command::Dropped { id, event, reason, error_type });
-            self.settled(id);
-        }
+    /// The broker refused for good what an acknowledged try published.
+    pub fn refused(&mut self, key: DeliveryKey, message: &str, out: &mut Vec<Effect<E>>) {
+        let Some(delivery) = self.deliveries.get(key) else { return };
+        let (handler, attempt) = (delivery.handler, delivery.attempt);
+        let Some(policy) = handler.and_then(|handler| self.policies.get(usize::from(handler))).copied() else { return };
+        let Some(event) = self.event(delivery.sequence) else { return };
+        let given_up = GivenUp {
+            key,
+            handler,
+            event,
+            reason: Reason::PublishRejected,
+            error_type: error_type::PUBLISH_REJECTED.into(),
+            message: message.into(),
+            attempt,
+        };
+        self.lay_down(given_up, policy.dead_letters, out);
     }
 
-    /// Runs the tries whose wait is over.
-    pub fn due(&mut self, now: Instant, out: &mut Vec<Command<E>>) {
-        while let Some(Reverse((at, id))) = self.waiting.peek().copied() {
+    /// Tries whose wait is over.
+    pub fn due(&mut self, now: Instant, out: &mut Vec<Effect<E>>) {
+        while let Some(&Reverse((at, key))) = self.waiting.peek() {
             if at > now {
                 return;
             }
             self.waiting.pop();
-            if let Some(&lane) = self.lanes.get(&id) {
-                self.run(id, lane, out);
+            if let Some(handler) = self.deliveries.get(key).and_then(|delivery| delivery.handler) {
+                self.ready(handler, key, out);
             }
         }
     }
@@ -272,9 +375,10 @@ impl<E: Clone> Partition<E> {
         self.stopped = true;
     }
 
-    /// Tries that were started and have not ended.
-    pub fn running(&self) -> usize {
-        self.running
+    /// Tries that were started and have not ended, and deliveries that wait for the broker: what a drain
+    /// waits for.
+    pub fn under_way(&self) -> usize {
+        self.running + self.settling
     }
 
     /// Deliveries that are not final.
@@ -282,31 +386,68 @@ impl<E: Clone> Partition<E> {
         self.slots.iter().map(|slot| slot.open as usize).sum()
     }
 
-    /// The lowest offset that is not final: what may be committed. `None` before the first record.
+    /// The lowest offset that is not final: what may be committed. `None` while nothing is known.
     pub fn watermark(&self) -> Option<i64> {
+        if planted(Mutant::CommitHighestSeen) {
+            return self.end;
+        }
         self.slots.front().map(|slot| slot.offset).or(self.end)
     }
 
-    /// Records from the watermark to the newest, final or not.
-    pub fn records(&self) -> usize {
-        self.slots.len()
+    /// Whether the delivery is not final, nor given up.
+    pub fn has(&self, key: DeliveryKey) -> bool {
+        self.deliveries.contains_key(key)
     }
 
-    /// Bytes of the records that are not final.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    /// How many records the watermark has passed under this assignment.
+    pub fn passed(&self) -> u64 {
+        self.passed
     }
 
-    fn admit(&mut self, offset: i64, bytes: usize, event: E) -> u64 {
+    /// The record that holds the watermark, if one does.
+    pub fn oldest(&self) -> Option<Oldest<'_, E>> {
+        let slot = self.slots.front()?;
+        Some(Oldest { offset: slot.offset, at: slot.at, event: slot.event.as_ref()? })
+    }
+
+    /// Handlers for which the record that holds the watermark is not final, where each delivery is, and the
+    /// number of its try. Looks at all deliveries.
+    pub fn holders(&self) -> impl Iterator<Item = (Option<HandlerIndex>, Stage, u32)> + '_ {
+        let oldest = self.deliveries.values().filter(|delivery| delivery.sequence == self.first);
+        oldest.map(|delivery| (delivery.handler, delivery.stage, delivery.attempt))
+    }
+
+    /// Handlers of the deliveries that are under way.
+    pub fn handlers_under_way(&self) -> impl Iterator<Item = Option<HandlerIndex>> + '_ {
+        let under_way = |delivery: &&Delivery| matches!(delivery.stage, Stage::Running | Stage::Settling);
+        self.deliveries.values().filter(under_way).map(|delivery| delivery.handler)
+    }
+
+    /// What it holds.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    fn admit(&mut self, arrival: Arrival<E>) -> u64 {
+        let Arrival { offset, bytes, event, at } = arrival;
         if self.end.is_some_and(|end| offset < end) {
             self.rewind();
         }
         let sequence = self.first + self.slots.len() as u64;
         self.end = Some(offset + 1);
-        self.bytes += bytes;
         // Held until `opened` says how many wait for it.
-        self.slots.push_back(Slot { offset, bytes, event: Some(event), open: u32::MAX });
+        self.slots.push_back(Slot { offset, bytes, at, event: Some(event), open: u32::MAX });
         sequence
+    }
+
+    fn deliver(
+        &mut self,
+        sequence: u64,
+        handler: Option<HandlerIndex>,
+        lane: Option<Lane>,
+        stage: Stage,
+    ) -> DeliveryKey {
+        self.deliveries.insert(Delivery { sequence, handler, lane, next: DeliveryKey::null(), attempt: 1, stage })
     }
 
     fn opened(&mut self, sequence: u64, open: u32) {
@@ -316,19 +457,28 @@ impl<E: Clone> Partition<E> {
         self.release(sequence);
     }
 
+    /// What still runs keeps its lane until it ends, so that nothing of its key overlaps with it.
     fn rewind(&mut self) {
         self.first += self.slots.len() as u64;
+        let held = self.slots.iter().filter(|slot| slot.event.is_some()).map(|slot| slot.bytes).sum();
+        self.account.finished(held);
+        self.account.passed(self.slots.len() as u64);
         self.slots.clear();
-        self.queues.clear();
-        self.lanes.clear();
         self.waiting.clear();
-        self.bytes = 0;
-    }
-
-    fn delivery(&self, id: DeliveryId) -> Option<(HandlerIndex, Lane, Policy)> {
-        let handler = id.handler?;
-        let lane = *self.lanes.get(&id)?;
-        Some((handler, lane, self.policies.get(usize::from(handler)).copied()?))
+        self.settling = 0;
+        self.deliveries.retain(|_, delivery| {
+            delivery.next = DeliveryKey::null();
+            delivery.stage == Stage::Running
+        });
+        self.lanes.clear();
+        if planted(Mutant::ForgetLaneOnReset) {
+            return;
+        }
+        for (key, delivery) in &self.deliveries {
+            if let (Some(handler), Some(lane)) = (delivery.handler, delivery.lane) {
+                self.lanes.insert((handler, lane), key);
+            }
+        }
     }
 
     fn slot_mut(&mut self, sequence: u64) -> Option<&mut Slot<E>> {
@@ -341,52 +491,65 @@ impl<E: Clone> Partition<E> {
         self.slots.get(usize::try_from(index).ok()?)?.event.clone()
     }
 
-    fn run(&mut self, id: DeliveryId, lane: Lane, out: &mut Vec<Command<E>>) {
-        if self.stopped {
-            return;
+    fn ready(&mut self, handler: HandlerIndex, key: DeliveryKey, out: &mut Vec<Effect<E>>) {
+        if let Some(delivery) = self.deliveries.get_mut(key) {
+            delivery.stage = Stage::Ready;
+            out.push(Effect::Ready(handler, key));
         }
-        let attempt = match id.handler.and_then(|handler| self.queues.get(&(handler, lane))) {
-            Some(queue) => queue.attempt,
-            None => return,
-        };
-        let Some(event) = self.event(id.sequence) else { return };
-        self.running += 1;
-        out.push(Command::Run { id, attempt, lane, event });
     }
 
-    /// The lane's first delivery needs no more tries: the next one starts.
-    fn advance(&mut self, id: DeliveryId, handler: HandlerIndex, lane: Lane, out: &mut Vec<Command<E>>) {
-        let Some(queue) = self.queues.get_mut(&(handler, lane)) else { return };
-        debug_assert_eq!(queue.sequences.front(), Some(&id.sequence), "only a lane's first delivery runs");
-        queue.sequences.pop_front();
-        queue.attempt = 1;
-        match queue.sequences.front() {
-            Some(&sequence) => {
-                self.run(DeliveryId { sequence, handler: Some(handler) }, lane, out);
-            }
-            None => {
-                self.queues.remove(&(handler, lane));
-            }
+    /// The lane's first delivery needs no more tries: the next one is ready.
+    fn advance(&mut self, key: DeliveryKey, out: &mut Vec<Effect<E>>) {
+        let Some(delivery) = self.deliveries.get_mut(key) else { return };
+        let (Some(handler), Some(lane)) = (delivery.handler, delivery.lane.take()) else { return };
+        let next = delivery.next;
+        if next.is_null() {
+            self.lanes.remove(&(handler, lane));
+        } else {
+            self.ready(handler, next, out);
+        }
+    }
+
+    fn settling(&mut self, key: DeliveryKey) {
+        if let Some(delivery) = self.deliveries.get_mut(key) {
+            delivery.stage = Stage::Settling;
+            self.settling += 1;
         }
     }
 
     fn give_up(
         &mut self,
-        id: DeliveryId,
+        key: DeliveryKey,
         policy: &Policy,
         reason: Reason,
         ending: &Ending,
-        attempt: u32,
-        out: &mut Vec<Command<E>>,
+        out: &mut Vec<Effect<E>>,
     ) {
-        let Some(event) = self.event(id.sequence) else { return };
-        let error_type = ending.error_type().unwrap_or_default().into();
-        if policy.dead_letters {
-            let message = ending.message().into();
-            out.push(Command::DeadLetter { id, event, reason, error_type, message, attempt });
+        if !planted(Mutant::LeaveLaneClosed) {
+            self.advance(key, out);
+        }
+        self.settling(key);
+        let Some(delivery) = self.deliveries.get(key) else { return };
+        let Some(event) = self.event(delivery.sequence) else { return };
+        let given_up = GivenUp {
+            key,
+            handler: delivery.handler,
+            event,
+            reason,
+            error_type: ending.error_type().unwrap_or_default().into(),
+            message: ending.message().into(),
+            attempt: delivery.attempt,
+        };
+        self.lay_down(given_up, policy.dead_letters, out);
+    }
+
+    fn lay_down(&mut self, given_up: GivenUp<E>, dead_letters: bool, out: &mut Vec<Effect<E>>) {
+        if dead_letters {
+            out.push(Effect::DeadLetter(given_up));
         } else {
-            out.push(Command::Dropped { id, event, reason, error_type });
-            self.settled(id);
+            let key = given_up.key;
+            out.push(Effect::Dropped(given_up));
+            self.settled(key);
         }
     }
 
@@ -395,14 +558,17 @@ impl<E: Clone> Partition<E> {
         let Some(slot) = self.slot_mut(sequence) else { return };
         if slot.open == 0 && slot.event.take().is_some() {
             let bytes = slot.bytes;
-            self.bytes -= bytes;
+            self.account.finished(bytes);
         }
+        let mut passed = 0;
         while self.slots.front().is_some_and(|slot| slot.open == 0) {
             self.slots.pop_front();
-            self.first += 1;
+            passed += 1;
+        }
+        if passed > 0 {
+            self.first += passed;
+            self.passed += passed;
+            self.account.passed(passed);
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,24 +4,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::partition::{DeliveryId, HandlerIndex, Lane};
+use super::buffer::Account;
+use super::partition::{HandlerIndex, Lane};
+use super::report::PartitionReport;
+use super::scheduler::{Assignment, DeliveryId};
 use super::verdict::Ending;
 use crate::event::{Event, Outgoing, Record, TopicPartition};
-
-/// Counts assignments: what belongs to an earlier assignment of a partition is not this one's business.
-pub type Epoch = u64;
 
 /// One try to run.
 #[derive(Clone, Debug)]
 pub struct Try {
-    /// The assignment under which it was started.
-    pub epoch: Epoch,
-    /// Which delivery of that partition.
+    /// Which delivery.
     pub id: DeliveryId,
     /// Counts the delivery's tries, from 1.
     pub attempt: u32,
-    /// What must stay in order within a batch.
-    pub lane: Lane,
+    /// What must stay in order within a batch. `None`: nothing.
+    pub lane: Option<Lane>,
     /// The event.
     pub event: Arc<Event>,
 }
@@ -57,18 +55,31 @@ pub enum SendError {
     Unavailable(String),
 }
 
+/// A partition that now belongs to this process.
+#[derive(Clone, Debug)]
+pub struct Assigned {
+    /// Never used before.
+    pub assignment: Assignment,
+    /// Which partition.
+    pub topic_partition: TopicPartition,
+    /// Where its reading begins, where that is known.
+    pub start: Option<i64>,
+    /// Where its records are counted when they are read.
+    pub account: Arc<Account>,
+}
+
 /// What the consumer says. One queue for all of it: a record must not be seen before the assignment that
 /// it came with.
 #[derive(Debug)]
 pub enum Reading {
     /// Partitions now belong to this process.
-    Assigned(Vec<TopicPartition>),
-    /// Records, in the order in which their partitions hold them.
-    Records(Vec<Record>),
+    Assigned(Vec<Assigned>),
+    /// Records of one partition, in its order, each admitted to its account.
+    Records(Assignment, Vec<Record>),
     /// Partitions are being taken away. Answered by [`Consumer::release`].
     Revoked {
         /// Which.
-        partitions: Vec<TopicPartition>,
+        assignments: Vec<Assignment>,
         /// They already belong to somebody else: nothing of them may be committed.
         lost: bool,
     },
@@ -87,22 +98,18 @@ pub enum Signal {
 
 /// The group's consumer.
 pub trait Consumer: Send {
-    /// Reads no more of these partitions until [`Self::resume`].
-    fn pause(&self, partitions: Vec<TopicPartition>);
-    /// Reads on.
-    fn resume(&self, partitions: Vec<TopicPartition>);
     /// Commits watermarks when there is time. A later call for the same partition replaces an earlier.
-    fn commit(&self, watermarks: Vec<(TopicPartition, i64)>);
+    fn commit(&self, watermarks: Vec<(Assignment, i64)>);
     /// Gives revoked partitions back, after committing these watermarks.
-    fn release(&self, partitions: Vec<TopicPartition>, watermarks: Vec<(TopicPartition, i64)>);
+    fn release(&self, assignments: Vec<Assignment>, watermarks: Vec<(Assignment, i64)>);
     /// Commits, leaves the group and ends.
-    fn close(&self, watermarks: Vec<(TopicPartition, i64)>);
+    fn close(&self, watermarks: Vec<(Assignment, i64)>);
 }
 
 /// What sends records.
 pub trait Producer: Send {
     /// Hands a record over. The answer is a [`Signal::Sent`] with the token, always, and exactly one.
-    fn send(&self, token: u64, record: Outgoing);
+    fn send(&self, token: u64, record: Arc<Outgoing>);
 }
 
 /// The instances of a group's handlers.
@@ -127,6 +134,8 @@ pub trait Observer: Send + Sync {
     fn dropped(&self, handler: Option<HandlerIndex>);
     /// Deliveries were given up unfinished; another member, or the next start, repeats them.
     fn abandoned(&self, handler: Option<HandlerIndex>, deliveries: u64);
+    /// The group's partitions as they are now: about once a second, and at the end none.
+    fn partitions(&self, partitions: Vec<PartitionReport>);
     /// A batch that one try published to one topic was acknowledged, or refused.
     fn published(&self, topic: &str, event_types: &[String], took: Duration, refused: bool);
 }

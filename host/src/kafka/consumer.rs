@@ -1,11 +1,13 @@
 //! A group's consumer: a thread that polls and hands over, and carries out what the engine asks.
 //!
-//! It polls all the time, whatever the handlers do, so that the group never misses it. The rebalance
-//! callback only records what happened: partitions are given back later, from the poll loop, when the
-//! engine has drained them. Watermarks are committed asynchronously; what fails is committed again as
-//! long as the partition is held.
+//! It polls all the time, whatever the handlers do, so that the group never misses it. Each partition has
+//! a queue of its own, and is read as far as its account admits: what may not be held stays in librdkafka,
+//! which then fetches no more of it. The rebalance callback only records what happened: partitions are
+//! given back later, from the poll loop, when the engine has drained them and their last watermarks are
+//! committed; those that stay are read on meanwhile. Watermarks are committed asynchronously, one commit
+//! at a time; what fails is committed again as long as the partition is held.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use rdkafka::Message as _;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
@@ -21,16 +24,20 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::commit::commit;
-use super::convert::{TopicNames, list};
+use super::convert::{self, TopicNames, list};
+use super::queue::{Client, EventQueue, PartitionQueue};
+use super::start::{self, Starts};
+use super::wake::Alarm;
 use super::{Cluster, ConnectionLog};
-use crate::delivery::ports::{Consumer, Reading};
+use crate::delivery::buffer::{Account, Buffer};
+use crate::delivery::ports::{Assigned, Consumer, Reading};
+use crate::delivery::scheduler::Assignment;
 use crate::event::{Record, TopicPartition};
 
-/// How long one poll waits: the longest delay of a pause, a commit or a release.
-const POLL: Duration = Duration::from_millis(25);
+/// How long the thread waits where nothing wakes it: a safety net, and the clock of what is tried again.
+const TICK: Duration = Duration::from_millis(100);
 
-/// Records handed over at once, and their bytes: enough to spare the channel, few enough to bound what
-/// arrives after a pause.
+/// Records, and their bytes, that are read of one partition before the next has its turn.
 const BATCH_RECORDS: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
 
@@ -42,16 +49,17 @@ const FINAL_COMMIT: Duration = Duration::from_secs(5);
 
 enum Control {
     Subscribe(Vec<String>),
-    Pause(Vec<TopicPartition>),
-    Resume(Vec<TopicPartition>),
-    Commit(Vec<(TopicPartition, i64)>),
-    Release(Vec<TopicPartition>, Vec<(TopicPartition, i64)>),
-    Close(Vec<(TopicPartition, i64)>),
+    Commit(Vec<(Assignment, i64)>),
+    Release(Vec<Assignment>, Vec<(Assignment, i64)>),
+    Close(Vec<(Assignment, i64)>),
 }
 
 /// Asks the consumer's thread; the engine's door.
 #[derive(Clone)]
-pub struct ConsumerHandle(Sender<Control>);
+pub struct ConsumerHandle {
+    controls: Sender<Control>,
+    alarm: Arc<Alarm>,
+}
 
 impl ConsumerHandle {
     /// Reads these topics, in place of those it read.
@@ -61,28 +69,21 @@ impl ConsumerHandle {
 
     fn ask(&self, control: Control) {
         // A thread that is gone has been reported by its own end.
-        let _ = self.0.send(control);
+        let _ = self.controls.send(control);
+        self.alarm.ring();
     }
 }
 
 impl Consumer for ConsumerHandle {
-    fn pause(&self, partitions: Vec<TopicPartition>) {
-        self.ask(Control::Pause(partitions));
-    }
-
-    fn resume(&self, partitions: Vec<TopicPartition>) {
-        self.ask(Control::Resume(partitions));
-    }
-
-    fn commit(&self, watermarks: Vec<(TopicPartition, i64)>) {
+    fn commit(&self, watermarks: Vec<(Assignment, i64)>) {
         self.ask(Control::Commit(watermarks));
     }
 
-    fn release(&self, partitions: Vec<TopicPartition>, watermarks: Vec<(TopicPartition, i64)>) {
-        self.ask(Control::Release(partitions, watermarks));
+    fn release(&self, assignments: Vec<Assignment>, watermarks: Vec<(Assignment, i64)>) {
+        self.ask(Control::Release(assignments, watermarks));
     }
 
-    fn close(&self, watermarks: Vec<(TopicPartition, i64)>) {
+    fn close(&self, watermarks: Vec<(Assignment, i64)>) {
         self.ask(Control::Close(watermarks));
     }
 }
@@ -107,10 +108,32 @@ pub(super) fn configure(cluster: &Cluster, group: &str) -> ClientConfig {
         .set("group.id", group)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        .set("auto.offset.reset", kafka.auto_offset_reset.as_str())
+        // Where the position is gone; where there never was one, `start` decides.
+        .set("auto.offset.reset", "earliest")
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "false");
+    let mut unless_set = |name: &str, value: &str| {
+        if kafka.properties.get(name).is_none() {
+            config.set(name, value);
+        }
+    };
+    // Each partition has a queue of its own. These bound what is fetched ahead of it, and look again soon
+    // when it has been emptied.
+    unless_set("queued.max.messages.kbytes", "2048");
+    unless_set("fetch.queue.backoff.ms", "5");
     config
+}
+
+/// What a group's consumer needs to know.
+pub struct Settings {
+    /// The group.
+    pub group: String,
+    /// Topics that `auto_offset_reset` holds for. Others are read from their beginning.
+    pub sources: Vec<String>,
+    /// Records of a partition from its watermark to its newest.
+    pub window: u32,
+    /// Bytes that the process may hold.
+    pub buffer: Arc<Buffer>,
 }
 
 /// Starts a consumer's thread. It ends after [`Consumer::close`], or with the error that ended it.
@@ -119,7 +142,7 @@ pub(super) fn configure(cluster: &Cluster, group: &str) -> ClientConfig {
 /// Where librdkafka does not accept the configuration.
 pub fn start(
     cluster: &Cluster,
-    group: &str,
+    settings: Settings,
     readings: Sender<Reading>,
     membership: Arc<dyn Membership>,
 ) -> anyhow::Result<(ConsumerHandle, JoinHandle<anyhow::Result<()>>)> {
@@ -131,26 +154,34 @@ pub fn start(
         closing: AtomicBool::new(false),
     };
     let consumer: BaseConsumer<GroupContext> =
-        configure(cluster, group).create_with_context(context).map_err(super::not_accepted)?;
+        configure(cluster, &settings.group).create_with_context(context).map_err(super::not_accepted)?;
+    let (consumer, alarm) = (Arc::new(consumer), Arc::new(Alarm::new()?));
     let (sender, controls) = unbounded();
+    let events = EventQueue::of(&consumer, alarm.raw()).context("the consumer has no queue")?;
+    let group = settings.group.clone();
     let poll_loop = PollLoop {
+        partitions: Vec::new(),
+        events,
         consumer,
+        alarm: alarm.clone(),
         controls,
         readings,
         membership,
         names: TopicNames::default(),
-        batch: Vec::new(),
-        batch_bytes: 0,
-        held: HashSet::new(),
+        starts: Starts::new(cluster.kafka.auto_offset_reset, settings.sources.clone()),
+        settings,
+        next_assignment: 1,
+        taking: None,
         uncommitted: HashMap::new(),
         next_commit: None,
         issued: 0,
+        releasing: VecDeque::new(),
     };
     let thread = std::thread::Builder::new()
         .name(format!("kafka-{group}"))
         .spawn(move || poll_loop.run())
         .context("cannot start the consumer's thread")?;
-    Ok((ConsumerHandle(sender), thread))
+    Ok((ConsumerHandle { controls: sender, alarm }, thread))
 }
 
 enum Rebalance {
@@ -222,26 +253,60 @@ fn give_back(consumer: &BaseConsumer<GroupContext>, partitions: &TopicPartitionL
     }
 }
 
+/// A partition in this process's hands.
+struct Held {
+    assignment: Assignment,
+    topic_partition: TopicPartition,
+    queue: PartitionQueue<GroupContext>,
+    /// Read, but not admitted: the next one.
+    refused: Option<Record>,
+    account: Arc<Account>,
+    /// It is being taken away: nothing more is read of it, and only its last watermark is committed.
+    revoked: bool,
+}
+
+/// Partitions that wait for their last commit before they are given back.
+struct Releasing {
+    assignments: Vec<Assignment>,
+    /// The number of the commit that holds their watermarks, once it was asked for.
+    commit: Option<u64>,
+    watermarks: Vec<(TopicPartition, i64)>,
+    until: Instant,
+}
+
+/// An assignment whose partitions' starts are not found yet.
+struct Taking {
+    partitions: TopicPartitionList,
+    again: Instant,
+}
+
 struct PollLoop {
-    consumer: BaseConsumer<GroupContext>,
+    // Before the consumer, in which their queues lie.
+    partitions: Vec<Held>,
+    events: EventQueue<GroupContext>,
+    consumer: Client<GroupContext>,
+    // After the queues that ring it.
+    alarm: Arc<Alarm>,
+    settings: Settings,
     controls: Receiver<Control>,
     readings: Sender<Reading>,
     membership: Arc<dyn Membership>,
     names: TopicNames,
-    batch: Vec<Record>,
-    batch_bytes: usize,
-    /// Partitions that are assigned and not being taken away.
-    held: HashSet<TopicPartition>,
+    starts: Starts,
+    next_assignment: u64,
+    taking: Option<Taking>,
     /// Watermarks to commit, of partitions that are held.
     uncommitted: HashMap<TopicPartition, i64>,
     next_commit: Option<Instant>,
     /// Commits asked for.
     issued: u64,
+    releasing: VecDeque<Releasing>,
 }
 
 impl PollLoop {
     fn run(mut self) -> anyhow::Result<()> {
         loop {
+            self.alarm.reset();
             while let Ok(control) = self.controls.try_recv() {
                 if let Control::Close(watermarks) = control {
                     self.close(watermarks);
@@ -249,48 +314,93 @@ impl PollLoop {
                 }
                 self.obey(control)?;
             }
-            self.poll()?;
+            self.poll_events()?;
             self.rebalance();
+            let more = self.read();
             self.commit_due();
+            self.release_committed();
+            if !more {
+                self.alarm.wait(TICK);
+            }
         }
     }
 
-    /// Takes what is there, up to a batch.
-    fn poll(&mut self) -> anyhow::Result<()> {
-        let mut wait = POLL;
-        while self.batch.len() < BATCH_RECORDS && self.batch_bytes < BATCH_BYTES {
-            match self.consumer.poll(wait) {
+    /// Serves librdkafka's callbacks, and counts as life in the eyes of the group.
+    fn poll_events(&self) -> anyhow::Result<()> {
+        loop {
+            match self.consumer.poll(Duration::ZERO) {
+                None => {}
                 Some(Ok(message)) => {
-                    let record = self.names.record(&message);
-                    self.batch_bytes += record.held_bytes();
-                    self.batch.push(record);
+                    // Every partition has a queue of its own before anything is fetched for it.
+                    anyhow::bail!("librdkafka has mixed up its queues at {}/{}", message.topic(), message.partition());
                 }
                 Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                     anyhow::bail!("the consumer cannot go on: {code}");
                 }
-                Some(Err(error)) => self.consumer.context().connection.trouble(&error, ""),
-                // Also after an event, such as a rebalance.
-                None => break,
+                Some(Err(error)) => self.connection().trouble(&error, ""),
             }
-            wait = Duration::ZERO;
-        }
-        self.flush();
-        Ok(())
-    }
-
-    fn flush(&mut self) {
-        if !self.batch.is_empty() {
-            self.batch_bytes = 0;
-            let records = std::mem::take(&mut self.batch);
-            self.say(Reading::Records(records));
+            if !self.events.has_events() {
+                return Ok(());
+            }
         }
     }
 
-    /// Blocks while the engine has not taken the last few: it never waits itself.
+    fn connection(&self) -> &ConnectionLog {
+        &self.consumer.context().connection
+    }
+
+    /// Hands over what has come and may be held. Answers whether there may be more right now.
+    fn read(&mut self) -> bool {
+        let mut more = false;
+        for held in self.partitions.iter_mut().filter(|held| !held.revoked) {
+            let (mut records, mut bytes) = (Vec::new(), 0);
+            let TopicPartition { topic, partition } = &held.topic_partition;
+            loop {
+                let record = match held.refused.take() {
+                    Some(record) => record,
+                    None => {
+                        let Some(message) = held.queue.peek() else { break };
+                        let read = message.error().map_or_else(
+                            || Ok(convert::record(topic, *partition, message)),
+                            |code| {
+                                Err((code, String::from_utf8_lossy(message.value().unwrap_or_default()).into_owned()))
+                            },
+                        );
+                        held.queue.pop();
+                        match read {
+                            Ok(record) => record,
+                            Err((code, reason)) => {
+                                let error = KafkaError::MessageConsumption(code);
+                                self.consumer.context().connection.trouble(&error, &reason);
+                                continue;
+                            }
+                        }
+                    }
+                };
+                if !held.account.admit(record.held_bytes() as u64) {
+                    held.refused = Some(record);
+                    break;
+                }
+                bytes += record.held_bytes();
+                records.push(record);
+                if records.len() >= BATCH_RECORDS || bytes >= BATCH_BYTES {
+                    more = true;
+                    break;
+                }
+            }
+            if !records.is_empty() {
+                // An engine that is gone has closed this consumer.
+                let _ = self.readings.send(Reading::Records(held.assignment, records));
+            }
+        }
+        more
+    }
+
     fn say(&self, reading: Reading) {
-        // An engine that is gone has closed this consumer.
         let _ = self.readings.send(reading);
     }
+
+    // --- Assignments ---
 
     fn rebalance(&mut self) {
         let rebalances =
@@ -298,32 +408,79 @@ impl PollLoop {
         for rebalance in rebalances {
             match rebalance {
                 Rebalance::Assigned(partitions) => {
-                    let assigned = match self.consumer.rebalance_protocol() {
-                        RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&partitions),
-                        _ => self.consumer.assign(&partitions),
-                    };
-                    self.log_error("take", assigned);
-                    // What was paused under an earlier assignment would stay so.
-                    self.log_error("resume", self.consumer.resume(&partitions));
-                    self.membership.assigned();
-                    let partitions = self.names.partitions(&partitions);
-                    self.held.extend(partitions.iter().cloned());
-                    self.say(Reading::Assigned(partitions));
+                    self.taking = Some(Taking { partitions, again: Instant::now() });
+                    self.take();
                 }
-                Rebalance::Revoked(partitions) => {
-                    let lost = self.consumer.assignment_lost();
-                    let partitions = self.names.partitions(&partitions);
-                    for partition in &partitions {
-                        self.held.remove(partition);
-                        self.uncommitted.remove(partition);
-                    }
-                    if !partitions.is_empty() {
-                        self.membership.revoked();
-                    }
-                    self.say(Reading::Revoked { partitions, lost });
-                }
+                Rebalance::Revoked(partitions) => self.revoked(&partitions),
             }
         }
+        self.take();
+    }
+
+    /// Takes an assignment as soon as it is known where to begin.
+    fn take(&mut self) {
+        let Some(Taking { partitions, .. }) = self.taking.take_if(|taking| taking.again <= Instant::now()) else {
+            return;
+        };
+        let found = match self.starts.find(&self.consumer, &partitions) {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "cannot find out where to begin; asking again");
+                self.taking = Some(Taking { partitions, again: Instant::now() + RECOMMIT });
+                return;
+            }
+        };
+        let mut assigned = Vec::new();
+        for topic_partition in self.names.partitions(&found) {
+            let TopicPartition { topic, partition } = &topic_partition;
+            let Some(queue) = PartitionQueue::take_over(&self.consumer, topic, *partition, self.alarm.raw()) else {
+                tracing::error!(partition = %topic_partition, "librdkafka has no such partition");
+                continue;
+            };
+            let assignment = Assignment(self.next_assignment);
+            self.next_assignment += 1;
+            let alarm = self.alarm.clone();
+            let account = self.settings.buffer.open(self.settings.window, Arc::new(move || alarm.ring()));
+            let start = start::of(&found, topic, *partition);
+            let (held, topic_partition) = (account.clone(), topic_partition.clone());
+            self.partitions.push(Held {
+                assignment,
+                topic_partition: topic_partition.clone(),
+                queue,
+                refused: None,
+                account: held,
+                revoked: false,
+            });
+            assigned.push(Assigned { assignment, topic_partition, start, account });
+        }
+        let taken = match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&found),
+            _ => self.consumer.assign(&found),
+        };
+        log_error("take", taken);
+        self.membership.assigned();
+        self.say(Reading::Assigned(assigned));
+    }
+
+    fn revoked(&mut self, partitions: &TopicPartitionList) {
+        let lost = self.consumer.assignment_lost();
+        if self.taking.take().is_some() {
+            // It goes before it came.
+            log_error("give back", give_back(&self.consumer, partitions));
+            return;
+        }
+        let partitions = self.names.partitions(partitions);
+        tracing::info!(partitions = %words(&partitions), group = self.settings.group, lost, "revoked");
+        if !partitions.is_empty() {
+            self.membership.revoked();
+        }
+        let mut assignments = Vec::new();
+        for held in self.partitions.iter_mut().filter(|held| partitions.contains(&held.topic_partition)) {
+            held.revoked = true;
+            self.uncommitted.remove(&held.topic_partition);
+            assignments.push(held.assignment);
+        }
+        self.say(Reading::Revoked { assignments, lost });
     }
 
     fn obey(&mut self, control: Control) -> anyhow::Result<()> {
@@ -335,26 +492,58 @@ impl PollLoop {
                     .map_err(|error| super::in_words(&error))
                     .context("cannot subscribe")?;
             }
-            Control::Pause(partitions) => self.log_error("pause", self.consumer.pause(&list(&partitions))),
-            Control::Resume(partitions) => self.log_error("resume", self.consumer.resume(&list(&partitions))),
             Control::Commit(watermarks) => {
-                self.uncommitted.extend(watermarks.into_iter().filter(|(partition, _)| self.held.contains(partition)));
+                let held = watermarks.into_iter().filter_map(|(assignment, offset)| {
+                    let held = self.partitions.iter().find(|held| held.assignment == assignment && !held.revoked)?;
+                    Some((held.topic_partition.clone(), offset))
+                });
+                self.uncommitted.extend(held);
                 self.next_commit.get_or_insert_with(Instant::now);
             }
-            Control::Release(partitions, watermarks) => {
-                self.commit_and_wait(watermarks);
-                self.log_error("give back", give_back(&self.consumer, &list(&partitions)));
+            Control::Release(assignments, watermarks) => {
+                let until = Instant::now() + FINAL_COMMIT;
+                let watermarks = self.places(watermarks);
+                self.releasing.push_back(Releasing { assignments, commit: None, watermarks, until });
             }
             Control::Close(_) => {}
         }
         Ok(())
     }
 
-    fn log_error(&self, what: &str, result: KafkaResult<()>) {
-        if let Err(error) = result {
-            tracing::error!(%error, "cannot {what} partitions");
+    fn places(&self, watermarks: Vec<(Assignment, i64)>) -> Vec<(TopicPartition, i64)> {
+        let place = |(assignment, offset)| {
+            let held = self.partitions.iter().find(|held| held.assignment == assignment)?;
+            Some((held.topic_partition.clone(), offset))
+        };
+        watermarks.into_iter().filter_map(place).collect()
+    }
+
+    fn is_held(&self, topic_partition: &TopicPartition) -> bool {
+        self.partitions.iter().any(|held| held.topic_partition == *topic_partition && !held.revoked)
+    }
+
+    /// Gives back the partitions whose last commit is answered, or was waited for long enough. The others
+    /// are read on meanwhile.
+    fn release_committed(&mut self) {
+        let answered = self.consumer.context().answered.load(Ordering::Relaxed);
+        while let Some(releasing) = self.releasing.front() {
+            let done = releasing.watermarks.is_empty() || releasing.commit.is_some_and(|commit| commit <= answered);
+            if !done && Instant::now() < releasing.until {
+                return;
+            }
+            if !done {
+                tracing::warn!("the last commit was not answered; its events will be repeated");
+            }
+            let Some(releasing) = self.releasing.pop_front() else { return };
+            let (gone, kept): (Vec<_>, Vec<_>) =
+                self.partitions.drain(..).partition(|held| releasing.assignments.contains(&held.assignment));
+            self.partitions = kept;
+            let list = list(gone.iter().map(|held| &held.topic_partition));
+            log_error("give back", give_back(&self.consumer, &list));
         }
     }
+
+    // --- Commits ---
 
     fn commit_due(&mut self) {
         let failed =
@@ -362,7 +551,7 @@ impl PollLoop {
         for (topic, partition, offset) in failed {
             let partition = TopicPartition { topic: self.names.get(&topic), partition };
             // What was given back may be somebody else's by now.
-            if !self.held.contains(&partition) {
+            if !self.is_held(&partition) {
                 continue;
             }
             // A newer watermark goes before.
@@ -371,10 +560,23 @@ impl PollLoop {
         }
         // One at a time: librdkafka repeats a failed commit by itself, and an older one that came after a
         // newer would take the watermark back.
-        if self.in_flight() == 0 && self.next_commit.is_some_and(|at| at <= Instant::now()) {
+        if self.in_flight() > 0 {
+            return;
+        }
+        if let Some(at) = self.releasing.iter().position(|of| of.commit.is_none() && !of.watermarks.is_empty()) {
+            let watermarks = self.releasing.get(at).map(|of| of.watermarks.clone()).unwrap_or_default();
+            if self.commit(&watermarks)
+                && let Some(releasing) = self.releasing.get_mut(at)
+            {
+                releasing.commit = Some(self.issued);
+            }
+        } else if self.next_commit.is_some_and(|at| at <= Instant::now()) {
             self.next_commit = None;
             let watermarks: Vec<_> = self.uncommitted.drain().collect();
-            self.commit(watermarks);
+            if !self.commit(&watermarks) {
+                self.uncommitted.extend(watermarks);
+                self.next_commit = Some(Instant::now() + RECOMMIT);
+            }
         }
     }
 
@@ -383,50 +585,66 @@ impl PollLoop {
         self.issued.saturating_sub(self.consumer.context().answered.load(Ordering::Relaxed))
     }
 
-    fn commit(&mut self, watermarks: Vec<(TopicPartition, i64)>) {
+    /// Asks for a commit. Answers whether it will be answered.
+    fn commit(&mut self, watermarks: &[(TopicPartition, i64)]) -> bool {
         if watermarks.is_empty() {
-            return;
+            return true;
         }
         let mut offsets = list(watermarks.iter().map(|(partition, _)| partition));
-        for (partition, offset) in &watermarks {
+        for (partition, offset) in watermarks {
             let set = offsets.set_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset));
-            self.log_error("set offsets of", set);
+            log_error("set offsets of", set);
         }
         match commit(&self.consumer, &offsets) {
-            Ok(()) => self.issued += 1,
+            Ok(()) => {
+                self.issued += 1;
+                true
+            }
             Err(error) => {
                 tracing::warn!(%error, "watermarks were not committed; trying again");
-                let held = watermarks.into_iter().filter(|(partition, _)| self.held.contains(partition));
-                self.uncommitted.extend(held);
-                self.next_commit = Some(Instant::now() + RECOMMIT);
+                false
             }
         }
     }
 
-    /// A synchronous commit would wait for a broker that is away as long as the session lasts.
-    fn commit_and_wait(&mut self, watermarks: Vec<(TopicPartition, i64)>) {
+    /// Leaves the group after a last commit. A synchronous one would wait for a broker that is away as long
+    /// as the session lasts.
+    fn close(&mut self, watermarks: Vec<(Assignment, i64)>) {
+        let watermarks = self.places(watermarks);
+        self.partitions.iter_mut().for_each(|held| held.revoked = true);
         let deadline = Instant::now() + FINAL_COMMIT;
         self.wait_for_answers(deadline);
-        self.commit(watermarks);
+        self.commit(&watermarks);
         self.wait_for_answers(deadline);
         if self.in_flight() > 0 {
             tracing::warn!("the last commit was not answered; its events will be repeated");
         }
-    }
-
-    fn wait_for_answers(&mut self, deadline: Instant) {
-        while self.in_flight() > 0 && Instant::now() < deadline {
-            if let Some(Ok(message)) = self.consumer.poll(POLL) {
-                let record = self.names.record(&message);
-                self.batch.push(record);
-            }
-        }
-    }
-
-    fn close(&mut self, watermarks: Vec<(TopicPartition, i64)>) {
-        self.commit_and_wait(watermarks);
+        self.partitions.clear();
         self.consumer.context().closing.store(true, Ordering::Relaxed);
         // Dropped, the consumer leaves its group.
         self.consumer.unsubscribe();
     }
+
+    fn wait_for_answers(&mut self, deadline: Instant) {
+        while self.in_flight() > 0 && Instant::now() < deadline {
+            self.alarm.reset();
+            if let Err(error) = self.poll_events() {
+                tracing::warn!("while closing: {error:#}");
+                return;
+            }
+            if self.in_flight() > 0 {
+                self.alarm.wait(TICK);
+            }
+        }
+    }
+}
+
+fn log_error(what: &str, result: KafkaResult<()>) {
+    if let Err(error) = result {
+        tracing::error!(%error, "cannot {what} partitions");
+    }
+}
+
+fn words(partitions: &[TopicPartition]) -> String {
+    partitions.iter().map(TopicPartition::to_string).collect::<Vec<_>>().join(" ")
 }

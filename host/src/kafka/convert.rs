@@ -8,6 +8,7 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::headers;
+use super::queue::Message as QueuedMessage;
 use crate::event::{Record, RecordBuilder, TopicPartition};
 
 /// Topic names, each allocated once.
@@ -45,6 +46,20 @@ impl TopicNames {
         let elements = list.elements();
         elements.iter().map(|e| TopicPartition { topic: self.get(e.topic()), partition: e.partition() }).collect()
     }
+}
+
+/// A copy of a message out of a partition's own queue.
+pub fn record(topic: &Arc<str>, partition: i32, message: QueuedMessage<'_>) -> Record {
+    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let capacity = length(message.key()) + length(message.value()) + 128;
+    let mut record = RecordBuilder::new(topic.clone(), partition, message.offset(), capacity)
+        .timestamp(message.timestamp())
+        .key(message.key())
+        .value(message.value());
+    if let Some(list) = message.headers() {
+        headers::for_each(list, |name, value| record.header(name, value));
+    }
+    record.build()
 }
 
 /// librdkafka's list of these partitions.

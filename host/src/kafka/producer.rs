@@ -170,8 +170,8 @@ pub struct ProducerHandle {
 }
 
 impl Producer for ProducerHandle {
-    fn send(&self, token: u64, record: Outgoing) {
-        let ticket = Ticket { token, answers: self.answers.clone(), record: Arc::new(record) };
+    fn send(&self, token: u64, record: Arc<Outgoing>) {
+        let ticket = Ticket { token, answers: self.answers.clone(), record };
         let client = self.producer.client();
         send(&client, Box::new(ticket));
         if client.client().fatal_error().is_some() {

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use opentelemetry::{KeyValue, Value};
 
-use super::Instruments;
 use super::labels::Bounded;
+use super::partitions::{HolderStatus, PartitionStatus};
+use super::{Instruments, Partitions};
 use crate::delivery::partition::HandlerIndex;
 use crate::delivery::ports::{Observer, Tried};
+use crate::delivery::report::PartitionReport;
 use crate::event::Record;
 
 /// Values of `event.type` and `error.type`, for the whole process.
@@ -23,11 +25,13 @@ pub struct Labels {
 pub struct Recorder {
     instruments: Arc<Instruments>,
     labels: Arc<Labels>,
+    partitions: Arc<Partitions>,
+    group: Arc<str>,
     handlers: Vec<Handler>,
 }
 
 struct Handler {
-    name: Value,
+    name: Arc<str>,
     memory_peak: AtomicU64,
 }
 
@@ -36,10 +40,11 @@ impl Recorder {
     pub fn new(
         instruments: Arc<Instruments>,
         labels: Arc<Labels>,
+        partitions: Arc<Partitions>,
+        group: &str,
         handlers: impl IntoIterator<Item = (Arc<str>, Arc<str>)>,
     ) -> Recorder {
         let handlers = handlers.into_iter().map(|(name, digest)| {
-            let name = Value::from(name.to_string());
             let info = [
                 KeyValue::new("handler.name", name.clone()),
                 KeyValue::new("digest", digest.to_string()),
@@ -49,7 +54,7 @@ impl Recorder {
             Handler { name, memory_peak: AtomicU64::new(0) }
         });
         let handlers = handlers.collect();
-        Recorder { instruments, labels, handlers }
+        Recorder { instruments, labels, partitions, group: group.into(), handlers }
     }
 
     fn event_type(&self, event_type: &str) -> KeyValue {
@@ -62,7 +67,7 @@ impl Recorder {
 
     fn handler_name(&self, handler: Option<HandlerIndex>) -> KeyValue {
         let handler = handler.and_then(|handler| self.handlers.get(usize::from(handler)));
-        KeyValue::new("handler.name", handler.map_or_else(|| "".into(), |handler| handler.name.clone()))
+        KeyValue::new("handler.name", handler.map_or_else(|| Value::from(""), |handler| handler.name.clone().into()))
     }
 }
 
@@ -131,6 +136,29 @@ impl Observer for Recorder {
 
     fn abandoned(&self, handler: Option<HandlerIndex>, deliveries: u64) {
         self.instruments.abandoned.add(deliveries, &[self.handler_name(handler)]);
+    }
+
+    fn partitions(&self, partitions: Vec<PartitionReport>) {
+        let name = |handler: HandlerIndex| self.handlers.get(usize::from(handler)).map(|handler| handler.name.clone());
+        let statuses = partitions.into_iter().map(|report| {
+            let holders = report.holders.iter().map(|holder| HolderStatus {
+                handler: holder.handler.and_then(name),
+                state: holder.stage.name(),
+                attempt: holder.attempt,
+            });
+            PartitionStatus {
+                group: self.group.clone(),
+                topic: report.topic_partition.topic,
+                partition: report.topic_partition.partition,
+                watermark: report.watermark,
+                held_seconds: report.held_for.as_secs_f64(),
+                held_by: holders.collect(),
+                events: report.records,
+                bytes: report.bytes,
+                full: report.full,
+            }
+        });
+        self.partitions.set(&self.group, statuses.collect());
     }
 
     fn published(&self, topic: &str, event_types: &[String], took: Duration, refused: bool) {

@@ -17,12 +17,16 @@ pub struct Answer {
     pub body: String,
 }
 
-pub(super) fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
+pub(super) fn get(address: SocketAddr, path: &str, token: Option<&str>) -> Result<Answer, String> {
     let agent: Agent =
         Agent::config_builder().timeout_global(Some(ANSWER)).http_status_as_error(false).proxy(None).build().into();
     let fail = |error: ureq::Error| format!("GET {path} from {address}: {error}");
     let url = format!("http://{address}{path}");
-    let mut response = agent.get(&url).call().map_err(fail)?;
+    let mut request = agent.get(&url);
+    if let Some(token) = token {
+        request = request.header("Authorization", format!("Bearer {token}"));
+    }
+    let mut response = request.call().map_err(fail)?;
     Ok(Answer { status: response.status().as_u16(), body: response.body_mut().read_to_string().map_err(fail)? })
 }
 
@@ -49,14 +53,14 @@ mod tests {
     #[test]
     fn a_refusal_is_an_answer_with_a_body() {
         let address = answering("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 8\r\n\r\ndraining");
-        let answer = get(address, "/readyz").unwrap();
+        let answer = get(address, "/readyz", None).unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (503, "draining"));
     }
 
     #[test]
     fn nobody_listening_is_an_error_that_names_the_address() {
         let address = SocketAddr::from(([127, 0, 0, 1], crate::ports::free()));
-        let error = get(address, "/readyz").unwrap_err();
+        let error = get(address, "/readyz", None).unwrap_err();
         assert!(error.starts_with(&format!("GET /readyz from {address}: ")), "{error}");
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::delivery::partition::HandlerIndex;
 use crate::delivery::ports::{Observer, Tried};
+use crate::delivery::report::PartitionReport;
 use crate::event::Record;
 
 /// What happened so far.
@@ -212,6 +213,8 @@ impl Observer for Watching {
     }
 
     fn abandoned(&self, _: Option<HandlerIndex>, _: u64) {}
+
+    fn partitions(&self, _: Vec<PartitionReport>) {}
 
     fn published(&self, _: &str, event_types: &[String], _: Duration, refused: bool) {
         if !refused {

@@ -1,29 +1,33 @@
 //! What leaves for the broker: what handlers published, and dead letters. Each record is kept until it is
 //! answered, and sent again for as long as the broker could not take it; a delivery is settled when all of
 //! its records are.
+//!
+//! While the broker takes nothing, what is kept here is bounded: beyond [`ENOUGH`] no try is started whose
+//! end could add to it, and dead letters are not made yet.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Engine, Held};
-use crate::config::DeadLetters;
+use super::{EngineHandler, Held};
 use crate::delivery::dead_letter::{DeadLetter, truncated};
-use crate::delivery::partition::{DeliveryId, HandlerIndex};
-use crate::delivery::ports::{Epoch, SendError, Tried};
+use crate::delivery::partition::{GivenUp, HandlerIndex};
+use crate::delivery::ports::{Observer, Producer, SendError, Tried};
+use crate::delivery::scheduler::{Assignment, DeliveryId};
 use crate::delivery::verdict::{Reason, error_type};
-use crate::event::{Outgoing, TopicPartition};
+use crate::event::Outgoing;
 
 /// How long a record waits that the broker could not take.
 const RESEND: Duration = Duration::from_secs(1);
 
+/// Bytes on their way to the broker that are enough: no try is started until there are fewer.
+const ENOUGH: usize = 16 << 20;
+
 /// What was handed to the producer and is not answered.
-pub(super) struct Sending {
-    pub(super) partition: TopicPartition,
-    epoch: Epoch,
+struct Sending {
     id: DeliveryId,
-    record: Outgoing,
+    record: Arc<Outgoing>,
     purpose: Purpose,
 }
 
@@ -31,25 +35,74 @@ enum Purpose {
     /// One record of an acknowledged try's outbox.
     Publish,
     DeadLetter {
+        handler: Option<HandlerIndex>,
         reason: Reason,
         error_type: Box<str>,
     },
 }
 
 /// An acknowledged try whose outbox is on its way.
-pub(super) struct Publishing {
+struct Publishing {
     event_type: Box<str>,
     handler: HandlerIndex,
-    attempt: u32,
     started: Instant,
     left: usize,
     refused: Option<String>,
     by_topic: HashMap<Arc<str>, Vec<String>>,
 }
 
-impl Engine {
-    pub(super) fn publish(&mut self, topic_partition: &TopicPartition, handler: HandlerIndex, tried: Tried) {
-        let (epoch, id) = (tried.run.epoch, tried.run.id);
+/// A delivery whose records the broker has answered.
+pub(super) struct Settlement {
+    pub(super) id: DeliveryId,
+    /// Why the broker never will take what was published.
+    pub(super) refused: Option<String>,
+}
+
+pub(super) struct Outbound {
+    group: Arc<str>,
+    suffix: String,
+    producer: Box<dyn Producer>,
+    observer: Arc<dyn Observer>,
+    sending: HashMap<u64, Sending>,
+    /// Tokens of what the broker could not take, by the time at which it is sent again.
+    resend: BinaryHeap<Reverse<(Instant, u64)>>,
+    publishing: HashMap<DeliveryId, Publishing>,
+    /// Dead letters that are not made yet.
+    letters: VecDeque<(DeliveryId, GivenUp<Held>, SystemTime)>,
+    bytes: usize,
+    next_token: u64,
+}
+
+impl Outbound {
+    /// `suffix` makes the name of a source topic that of its dead letters.
+    pub(super) fn new(
+        group: Arc<str>,
+        suffix: String,
+        producer: Box<dyn Producer>,
+        observer: Arc<dyn Observer>,
+    ) -> Outbound {
+        Outbound {
+            group,
+            suffix,
+            producer,
+            observer,
+            sending: HashMap::new(),
+            resend: BinaryHeap::new(),
+            publishing: HashMap::new(),
+            letters: VecDeque::new(),
+            bytes: 0,
+            next_token: 0,
+        }
+    }
+
+    /// Whether so much is on its way that no more should be added.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= ENOUGH
+    }
+
+    /// Sends what an acknowledged try has published.
+    pub(super) fn publish(&mut self, handler: HandlerIndex, tried: Tried) {
+        let id = tried.run.id;
         let mut by_topic: HashMap<Arc<str>, Vec<String>> = HashMap::new();
         for record in &tried.outbox {
             let event_type = record.text_header("event_type").unwrap_or(&record.topic).to_owned();
@@ -58,130 +111,137 @@ impl Engine {
         let publishing = Publishing {
             event_type: tried.run.event.identity.event_type.clone(),
             handler,
-            attempt: tried.run.attempt,
             started: Instant::now(),
             left: tried.outbox.len(),
             refused: None,
             by_topic,
         };
-        self.publishing.insert((epoch, id), publishing);
+        self.publishing.insert(id, publishing);
         for record in tried.outbox {
-            let partition = topic_partition.clone();
-            self.send(Sending { partition, epoch, id, record, purpose: Purpose::Publish });
+            self.send(Sending { id, record: Arc::new(record), purpose: Purpose::Publish });
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of a command, each used once")]
+    /// Sends the dead letter of an event that was given up, as soon as there is room for it.
     pub(super) fn dead_letter(
         &mut self,
-        topic_partition: &TopicPartition,
-        epoch: Epoch,
         id: DeliveryId,
-        held: &Held,
-        reason: Reason,
-        error_type: Box<str>,
-        message: &str,
-        attempt: u32,
+        given_up: GivenUp<Held>,
+        at: SystemTime,
+        handlers: &[EngineHandler],
     ) {
-        let record = held.record();
-        let DeadLetters::Topic { suffix } = &self.settings.dead_letters else { return };
-        let topic = format!("{}{suffix}", topic_partition.topic);
-        let handler = id.handler.and_then(|handler| self.handlers.get(usize::from(handler)));
-        let letter = DeadLetter {
-            reason: reason.name(),
-            error_type: &error_type,
-            message,
-            attempt,
-            at: SystemTime::now(),
-            group: &self.settings.group,
-            handler: handler.map(|handler| (&*handler.name, &*handler.digest)),
-        };
-        let outgoing = letter.to_record(record, &topic);
-        let handler = self.handler_name(id);
-        tracing::warn!(handler, partition = %topic_partition, offset = record.offset(), event_type = held.event_type(), reason = reason.name(), error_type = &*error_type, "to the dead letters");
-        let partition = topic_partition.clone();
-        let purpose = Purpose::DeadLetter { reason, error_type };
-        self.send(Sending { partition, epoch, id, record: outgoing, purpose });
+        self.letters.push_back((id, given_up, at));
+        self.make_letters(handlers);
+    }
+
+    /// Makes the dead letters for which there is room.
+    pub(super) fn make_letters(&mut self, handlers: &[EngineHandler]) {
+        while !self.is_full() {
+            let Some((id, given_up, at)) = self.letters.pop_front() else { return };
+            let GivenUp { handler, event, reason, error_type, message, attempt, .. } = given_up;
+            let record = event.record();
+            let topic = format!("{}{}", record.topic(), self.suffix);
+            let named = handler.and_then(|handler| handlers.get(usize::from(handler)));
+            let letter = DeadLetter {
+                reason: reason.name(),
+                error_type: &error_type,
+                message: &message,
+                attempt,
+                at,
+                group: &self.group,
+                handler: named.map(|handler| (&*handler.name, &*handler.digest)),
+            };
+            let record = Arc::new(letter.to_record(record, &topic));
+            self.send(Sending { id, record, purpose: Purpose::DeadLetter { handler, reason, error_type } });
+        }
     }
 
     fn send(&mut self, sending: Sending) {
         self.next_token += 1;
         let record = sending.record.clone();
+        self.bytes += record.payload_bytes();
         self.sending.insert(self.next_token, sending);
-        self.doors.producer.send(self.next_token, record);
+        self.producer.send(self.next_token, record);
     }
 
-    pub(super) fn sent(&mut self, token: u64, answer: Result<(), SendError>) {
+    fn take(&mut self, token: u64) -> Option<Sending> {
+        let sending = self.sending.remove(&token)?;
+        self.bytes = self.bytes.saturating_sub(sending.record.payload_bytes());
+        Some(sending)
+    }
+
+    /// The broker took a record, or did not. Answers with the delivery if that was the last of its records.
+    pub(super) fn answered(&mut self, token: u64, answer: Result<(), SendError>) -> Option<Settlement> {
         // Gone: its partition was given up.
-        let Some(mut sending) = self.sending.remove(&token) else { return };
+        let sending = self.sending.get(&token)?;
         let dead_letter = matches!(sending.purpose, Purpose::DeadLetter { .. });
         match answer {
-            Ok(()) => self.acknowledged(sending, None),
+            Ok(()) => {
+                let sending = self.take(token)?;
+                self.settle(sending, None)
+            }
             Err(SendError::TooLarge(message)) if dead_letter && sending.record.value.is_some() => {
                 tracing::warn!(topic = %sending.record.topic, error_message = message, "the dead letter is too large; sending it without its value");
-                sending.record = truncated(sending.record);
-                self.send(sending);
+                let sending = self.take(token)?;
+                let record = Arc::new(truncated(Arc::unwrap_or_clone(sending.record)));
+                self.send(Sending { record, ..sending });
+                None
             }
             Err(SendError::Refused(message) | SendError::TooLarge(message)) if !dead_letter => {
-                self.acknowledged(sending, Some(message));
+                let sending = self.take(token)?;
+                self.settle(sending, Some(message))
             }
             // A dead letter is never given up: the partition stands still, visibly, until it can go.
             Err(SendError::Refused(message) | SendError::TooLarge(message) | SendError::Unavailable(message)) => {
                 tracing::warn!(topic = %sending.record.topic, error_message = message, "the broker did not take a record; trying again");
-                self.sending.insert(token, sending);
                 self.resend.push(Reverse((Instant::now() + RESEND, token)));
+                None
             }
         }
     }
 
     /// The broker has spoken: `refused` is why it never will take the record.
-    fn acknowledged(&mut self, sending: Sending, refused: Option<String>) {
-        let Sending { partition, epoch, id, purpose, .. } = sending;
+    fn settle(&mut self, sending: Sending, refused: Option<String>) -> Option<Settlement> {
+        let Sending { id, purpose, .. } = sending;
         match purpose {
-            Purpose::DeadLetter { reason, error_type } => {
-                self.doors.observer.dead_lettered(id.handler, reason.name(), &error_type);
-                self.settle(&partition, epoch, id, None);
+            Purpose::DeadLetter { handler, reason, error_type } => {
+                self.observer.dead_lettered(handler, reason.name(), &error_type);
+                Some(Settlement { id, refused: None })
             }
             Purpose::Publish => {
-                let Some(publishing) = self.publishing.get_mut(&(epoch, id)) else { return };
+                let publishing = self.publishing.get_mut(&id)?;
                 publishing.left -= 1;
                 if publishing.refused.is_none() {
                     publishing.refused = refused;
                 }
                 if publishing.left > 0 {
-                    return;
+                    return None;
                 }
-                let Some(publishing) = self.publishing.remove(&(epoch, id)) else { return };
+                let publishing = self.publishing.remove(&id)?;
                 let took = publishing.started.elapsed();
                 let refused = publishing.refused.is_some();
                 for (topic, event_types) in &publishing.by_topic {
-                    self.doors.observer.published(topic, event_types, took, refused);
+                    self.observer.published(topic, event_types, took, refused);
                 }
                 let error_type = refused.then_some(error_type::PUBLISH_REJECTED);
-                self.doors.observer.tried(publishing.handler, &publishing.event_type, error_type);
-                self.settle(&partition, epoch, id, publishing.refused.map(|message| (publishing.attempt, message)));
+                self.observer.tried(publishing.handler, &publishing.event_type, error_type);
+                Some(Settlement { id, refused: publishing.refused })
             }
         }
     }
 
-    fn settle(
-        &mut self,
-        topic_partition: &TopicPartition,
-        epoch: Epoch,
-        id: DeliveryId,
-        refused: Option<(u32, String)>,
-    ) {
-        let Some(assigned) = self.partitions.get_mut(topic_partition) else { return };
-        if assigned.epoch != epoch {
-            return;
-        }
-        let mut out = Vec::new();
-        match refused {
-            None => assigned.partition.settled(id),
-            Some((attempt, message)) => assigned.partition.refused(id, attempt, &message, &mut out),
-        }
-        self.obey(topic_partition, out);
-        self.backpressure(topic_partition);
+    /// Forgets what belongs to partitions that were given up.
+    pub(super) fn forget(&mut self, assignments: &[Assignment]) {
+        let gone = |id: &DeliveryId| assignments.contains(&id.assignment);
+        self.letters.retain(|(id, ..)| !gone(id));
+        self.publishing.retain(|id, _| !gone(id));
+        self.sending.retain(|_, sending| !gone(&sending.id));
+        self.bytes = self.sending.values().map(|sending| sending.record.payload_bytes()).sum();
+    }
+
+    /// When [`Self::send_again`] has something to do.
+    pub(super) fn next_resend(&self) -> Option<Instant> {
+        self.resend.peek().map(|Reverse((at, _))| *at)
     }
 
     /// Sends what the broker could not take, and has waited.
@@ -192,7 +252,7 @@ impl Engine {
             }
             self.resend.pop();
             if let Some(sending) = self.sending.get(&token) {
-                self.doors.producer.send(token, sending.record.clone());
+                self.producer.send(token, sending.record.clone());
             }
         }
     }

@@ -1,26 +1,27 @@
 //! The loop against doors that record what is asked of them, for what a real broker does not do on demand.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering as Memory};
 
 use crossbeam_channel::{Sender, bounded, unbounded};
 
 use super::*;
 use crate::config::RetryPolicy;
-use crate::delivery::ports::SendError;
+use crate::delivery::buffer::{Account, Buffer};
+use crate::delivery::ports::{Assigned, SendError};
 use crate::delivery::verdict::{Ending, ErrorKind};
-use crate::event::{Outgoing, RecordBuilder};
+use crate::event::{Outgoing, RecordBuilder, TopicPartition};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What the engine asked of its doors.
 #[derive(Debug)]
 enum Asked {
-    Pause(Vec<TopicPartition>),
-    Resume(Vec<TopicPartition>),
-    Commit(Vec<(TopicPartition, i64)>),
-    Release(Vec<TopicPartition>, Vec<(TopicPartition, i64)>),
-    Close(Vec<(TopicPartition, i64)>),
-    Send(u64, Outgoing),
+    Commit(Vec<(Assignment, i64)>),
+    Release(Vec<Assignment>, Vec<(Assignment, i64)>),
+    Close(Vec<(Assignment, i64)>),
+    Send(u64, Arc<Outgoing>),
     Run(Try),
 }
 
@@ -35,29 +36,21 @@ impl Door {
 }
 
 impl Consumer for Door {
-    fn pause(&self, partitions: Vec<TopicPartition>) {
-        self.ask(Asked::Pause(partitions));
-    }
-
-    fn resume(&self, partitions: Vec<TopicPartition>) {
-        self.ask(Asked::Resume(partitions));
-    }
-
-    fn commit(&self, watermarks: Vec<(TopicPartition, i64)>) {
+    fn commit(&self, watermarks: Vec<(Assignment, i64)>) {
         self.ask(Asked::Commit(watermarks));
     }
 
-    fn release(&self, partitions: Vec<TopicPartition>, watermarks: Vec<(TopicPartition, i64)>) {
-        self.ask(Asked::Release(partitions, watermarks));
+    fn release(&self, assignments: Vec<Assignment>, watermarks: Vec<(Assignment, i64)>) {
+        self.ask(Asked::Release(assignments, watermarks));
     }
 
-    fn close(&self, watermarks: Vec<(TopicPartition, i64)>) {
+    fn close(&self, watermarks: Vec<(Assignment, i64)>) {
         self.ask(Asked::Close(watermarks));
     }
 }
 
 impl Producer for Door {
-    fn send(&self, token: u64, record: Outgoing) {
+    fn send(&self, token: u64, record: Arc<Outgoing>) {
         self.ask(Asked::Send(token, record));
     }
 }
@@ -109,6 +102,8 @@ impl Observer for Counts {
         self.add("abandoned".into(), deliveries);
     }
 
+    fn partitions(&self, _: Vec<PartitionReport>) {}
+
     fn published(&self, _: &str, event_types: &[String], _: Duration, refused: bool) {
         self.add(format!("published {refused}"), event_types.len() as u64);
     }
@@ -121,6 +116,8 @@ struct Bench {
     asked: Receiver<Asked>,
     counts: Arc<Counts>,
     ended: Receiver<Summary>,
+    account: Arc<Account>,
+    assignments: AtomicU64,
 }
 
 impl Bench {
@@ -132,11 +129,11 @@ impl Bench {
         let mut settings = EngineSettings {
             group: "g".into(),
             dead_letters: DeadLetters::Topic { suffix: ".dlq".into() },
-            max_buffer: 1 << 20,
-            window: 100,
-            commit_interval: Duration::from_millis(5),
-            drain_timeout: Duration::from_secs(10),
-            shutdown_timeout: Duration::from_secs(10),
+            timing: Timing {
+                commit_interval: Duration::from_millis(5),
+                drain_timeout: Duration::from_secs(10),
+                shutdown_timeout: Duration::from_secs(10),
+            },
         };
         let retry = RetryPolicy {
             max_retries: 1,
@@ -167,11 +164,21 @@ impl Bench {
         let engine = Engine::new(settings, vec![handler], doors);
         let (ended_in, ended) = bounded(1);
         std::thread::spawn(move || ended_in.send(engine.run()));
-        Bench { readings, signals, asked, counts, ended }
+        let account = Buffer::new(1 << 30).open(1_000_000, Arc::new(|| {}));
+        Bench { readings, signals, asked, counts, ended, account, assignments: AtomicU64::new(0) }
+    }
+
+    fn assignment(&self) -> Assignment {
+        Assignment(self.assignments.load(Memory::Relaxed))
     }
 
     fn assign(&self) {
-        self.readings.send(Reading::Assigned(vec![partition()])).unwrap();
+        self.assignments.fetch_add(1, Memory::Relaxed);
+        let topic_partition = TopicPartition { topic: "t".into(), partition: 0 };
+        let (assignment, account) = (self.assignment(), self.account.clone());
+        self.readings
+            .send(Reading::Assigned(vec![Assigned { assignment, topic_partition, start: None, account }]))
+            .unwrap();
     }
 
     fn records(&self, offsets: impl IntoIterator<Item = i64>) {
@@ -180,7 +187,9 @@ impl Bench {
             let value = Some(&b"value"[..]);
             RecordBuilder::new("t".into(), 0, offset, 0).key(Some(key.as_bytes())).value(value).build()
         });
-        self.readings.send(Reading::Records(records.collect())).unwrap();
+        let records: Vec<_> = records.collect();
+        assert!(records.iter().all(|record| self.account.admit(record.held_bytes() as u64)));
+        self.readings.send(Reading::Records(self.assignment(), records)).unwrap();
     }
 
     /// The next thing asked that `pick` wants; others are passed over.
@@ -208,7 +217,7 @@ impl Bench {
     }
 
     #[track_caller]
-    fn sent(&self) -> (u64, Outgoing) {
+    fn sent(&self) -> (u64, Arc<Outgoing>) {
         self.next("a record to be sent", |asked| match asked {
             Asked::Send(token, record) => Some((token, record)),
             _ => None,
@@ -218,7 +227,7 @@ impl Bench {
     #[track_caller]
     fn commit_of(&self, offset: i64) {
         self.next("a commit", |asked| match asked {
-            Asked::Commit(watermarks) => watermarks.contains(&(partition(), offset)).then_some(()),
+            Asked::Commit(watermarks) => watermarks.contains(&(self.assignment(), offset)).then_some(()),
             _ => None,
         });
     }
@@ -240,10 +249,6 @@ impl Bench {
             std::thread::yield_now();
         }
     }
-}
-
-fn partition() -> TopicPartition {
-    TopicPartition { topic: "t".into(), partition: 0 }
 }
 
 fn error() -> Ending {
@@ -325,28 +330,28 @@ fn a_revoked_partition_ends_what_runs_and_starts_nothing() {
     bench.assign();
     bench.records([0, 1]);
     let run = bench.run();
-    bench.readings.send(Reading::Revoked { partitions: vec![partition()], lost: false }).unwrap();
+    bench.readings.send(Reading::Revoked { assignments: vec![bench.assignment()], lost: false }).unwrap();
     // Only when the engine has taken that in: what comes first in the queue of readings is done first.
     bench.records([2]);
     bench.wait_for("consumed", 3);
     bench.end(run, Ending::Ack, vec![]);
     let released = bench.next("a release", |asked| match asked {
-        Asked::Release(partitions, watermarks) => Some((partitions, watermarks)),
+        Asked::Release(assignments, watermarks) => Some((assignments, watermarks)),
         Asked::Run(run) => panic!("started {run:?}"),
         _ => None,
     });
-    assert_eq!(released, (vec![partition()], vec![(partition(), 1)]));
+    assert_eq!(released, (vec![bench.assignment()], vec![(bench.assignment(), 1)]));
 }
 
 #[test]
 fn nothing_of_a_lost_partition_is_committed_and_late_endings_count_for_nobody() {
-    let bench = Bench::start(|settings, _| settings.commit_interval = Duration::from_secs(3600));
+    let bench = Bench::start(|settings, _| settings.timing.commit_interval = Duration::from_secs(3600));
     bench.assign();
     bench.records([0, 1]);
     let (first, second) = (bench.run(), bench.run());
     bench.end(first, Ending::Ack, vec![]);
     bench.wait_for("tried ok", 1);
-    bench.readings.send(Reading::Revoked { partitions: vec![partition()], lost: true }).unwrap();
+    bench.readings.send(Reading::Revoked { assignments: vec![bench.assignment()], lost: true }).unwrap();
     let watermarks = bench.next("a release", |asked| match asked {
         Asked::Release(_, watermarks) => Some(watermarks),
         _ => None,
@@ -357,7 +362,7 @@ fn nothing_of_a_lost_partition_is_committed_and_late_endings_count_for_nobody() 
     bench.assign();
     bench.records([0]);
     let again = bench.run();
-    assert_ne!(again.epoch, second.epoch);
+    assert_ne!(again.id.assignment, second.id.assignment);
     bench.end(second, Ending::Ack, vec![]);
     bench.end(again, Ending::Ack, vec![]);
     bench.wait_for("tried ok", 2);
@@ -366,12 +371,12 @@ fn nothing_of_a_lost_partition_is_committed_and_late_endings_count_for_nobody() 
         Asked::Close(watermarks) => Some(watermarks),
         _ => None,
     });
-    assert_eq!(watermarks, [(partition(), 1)]);
+    assert_eq!(watermarks, [(bench.assignment(), 1)]);
 }
 
 #[test]
 fn a_shutdown_gives_up_what_does_not_end_in_time() {
-    let bench = Bench::start(|settings, _| settings.shutdown_timeout = Duration::from_millis(20));
+    let bench = Bench::start(|settings, _| settings.timing.shutdown_timeout = Duration::from_millis(20));
     bench.assign();
     bench.records([0, 1]);
     let (first, _still_running) = (bench.run(), bench.run());
@@ -379,28 +384,27 @@ fn a_shutdown_gives_up_what_does_not_end_in_time() {
     bench.wait_for("tried ok", 1);
     bench.signals.send(Signal::Shutdown).unwrap();
     let summary = bench.ended.recv_timeout(DEADLINE).unwrap();
-    assert_eq!(summary, Summary { abandoned: 1 });
+    assert_eq!(summary, Summary { abandoned: 1, waiting: 0 });
 }
 
 #[test]
-fn a_full_partition_is_paused_and_resumed_at_half() {
-    let bench = Bench::start(|settings, _| settings.window = 4);
+fn while_the_broker_takes_nothing_what_waits_for_it_is_bounded() {
+    let bench = Bench::start(|_, handler| handler.concurrency = 1);
     bench.assign();
-    bench.records(0..4);
-    bench.next("a pause", |asked| match asked {
-        Asked::Pause(partitions) => (partitions == [partition()]).then_some(()),
-        Asked::Run(run) => {
-            bench.end(run, Ending::Ack, vec![]);
-            None
-        }
+    bench.records(0..100);
+    let large = || Outgoing { value: Some(vec![0; 6 << 20]), ..published() };
+    let mut tokens = Vec::new();
+    for _ in 0..3 {
+        bench.end(bench.run(), Ending::Ack, vec![large()]);
+        tokens.push(bench.sent().0);
+    }
+    // It would have been started by the time at which the commit of all before it is asked for.
+    bench.answer(tokens[0], Err(SendError::Unavailable("away".into())));
+    let (again, _) = bench.next("the record again", |asked| match asked {
+        Asked::Send(token, record) => Some((token, record)),
+        Asked::Run(run) => panic!("started {run:?} with 18 MiB on their way"),
         _ => None,
     });
-    bench.next("a resume", |asked| match asked {
-        Asked::Resume(partitions) => (partitions == [partition()]).then_some(()),
-        Asked::Run(run) => {
-            bench.end(run, Ending::Ack, vec![]);
-            None
-        }
-        _ => None,
-    });
+    bench.answer(again, Ok(()));
+    bench.run();
 }

@@ -1,0 +1,499 @@
+//! The decisions of one consumer group: plain code, without I/O, clock or threads.
+//!
+//! Assignments, records, endings, acknowledgements and the time go in; [`Command`]s come out, which the
+//! [engine](super::engine) carries out. Each [`Partition`] decides about its own records; here is what
+//! lies between them:
+//! - a try starts when an instance of its handler is idle, in the order in which tries became ready;
+//! - a revoked partition starts nothing more; what is under way may end within `drain_timeout`, then its
+//!   watermark goes with its release. Of a lost one nothing is committed;
+//! - watermarks are committed at intervals, and after many records;
+//! - what ends under an assignment that was given up counts for nobody;
+//! - at the end all partitions drain, within `shutdown_timeout`;
+//! - a record that holds a watermark for long is reported.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use foldhash::fast::RandomState;
+use slotmap::Key as _;
+
+use super::buffer::Account;
+use super::mutants::{Mutant, planted};
+use super::partition::{Arrival, DeliveryKey, Effect, GivenUp, HandlerIndex, Lane, Partition, Policy};
+use super::report::{Holder, PartitionReport};
+use super::verdict::Ending;
+use crate::event::TopicPartition;
+
+/// A partition in this process's hands, from when it is assigned until it is given back. Each assignment
+/// has a number of its own: what belongs to an earlier one is not this one's business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Assignment(pub u64);
+
+/// One record given to one handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeliveryId {
+    /// Under which assignment.
+    pub assignment: Assignment,
+    /// Which of its deliveries.
+    pub key: DeliveryKey,
+}
+
+impl DeliveryId {
+    /// For a try that belongs to no delivery.
+    pub fn none() -> DeliveryId {
+        DeliveryId { assignment: Assignment(0), key: DeliveryKey::null() }
+    }
+}
+
+/// Records final since the last commit after which the next one does not wait for its time.
+pub const COMMIT_RECORDS: u64 = 10_000;
+
+/// How long a record may hold its partition's watermark before that is reported; then after twice as long.
+pub const STUCK: Duration = Duration::from_secs(30);
+
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What holds for the whole group.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// How often watermarks are committed.
+    pub commit_interval: Duration,
+    /// How long what is under way in revoked partitions may go on.
+    pub drain_timeout: Duration,
+    /// How long it may at the end.
+    pub shutdown_timeout: Duration,
+}
+
+/// What holds for one handler.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Its tries, and what becomes of what it does not finish.
+    pub policy: Policy,
+    /// Its instances.
+    pub concurrency: u32,
+}
+
+/// What the caller has to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command<E> {
+    /// Run a try. Answered by one [`Scheduler::ended`].
+    Run {
+        /// On an instance of which handler; one is idle.
+        handler: HandlerIndex,
+        /// Which delivery.
+        id: DeliveryId,
+        /// Counts its tries, from 1.
+        attempt: u32,
+        /// Its lane. `None`: it has no order.
+        lane: Option<Lane>,
+        /// The event.
+        event: E,
+    },
+    /// Send a dead letter. Answered by [`Scheduler::settled`] once the broker has acknowledged it.
+    DeadLetter(Assignment, GivenUp<E>),
+    /// The event was given up and is not kept. Needs no answer.
+    Dropped(Assignment, GivenUp<E>),
+    /// Commit watermarks when there is time.
+    Commit(Vec<(Assignment, i64)>),
+    /// A delivery that was under way was given up with its partition; it will be repeated.
+    Abandoned(Option<HandlerIndex>),
+    /// Give partitions back, after committing these watermarks.
+    Release(Vec<Assignment>, Vec<(Assignment, i64)>),
+    /// A record has held its partition's watermark for long.
+    Stuck(PartitionReport),
+    /// Commit these watermarks and leave the group. The last command.
+    Close(Vec<(Assignment, i64)>),
+}
+
+/// How a group ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Deliveries that were under way and were given up at the end.
+    pub abandoned: usize,
+    /// Deliveries that were waiting, for their next try or for others of their lane. They are repeated.
+    pub waiting: usize,
+}
+
+impl std::ops::AddAssign for Summary {
+    fn add_assign(&mut self, other: Summary) {
+        self.abandoned += other.abandoned;
+        self.waiting += other.waiting;
+    }
+}
+
+struct Assigned<E> {
+    topic_partition: TopicPartition,
+    partition: Partition<E>,
+    committed: Option<i64>,
+    /// It is being taken away: its watermark goes with its release, if at all.
+    revoked: bool,
+    /// The offset that was reported as stuck, and when it is again.
+    stuck: Option<(i64, Duration)>,
+}
+
+struct Handler {
+    rules: Rules,
+    busy: u32,
+    ready: VecDeque<DeliveryId>,
+}
+
+/// Partitions that are being taken away: what is under way may still end.
+struct Draining {
+    assignments: Vec<Assignment>,
+    until: Instant,
+    lost: bool,
+}
+
+/// See the module's documentation. `E` is a handle on the event, cheap to clone.
+pub struct Scheduler<E> {
+    timing: Timing,
+    policies: Arc<[Policy]>,
+    handlers: Vec<Handler>,
+    partitions: HashMap<Assignment, Assigned<E>, RandomState>,
+    draining: Vec<Draining>,
+    shutdown: Option<Instant>,
+    closed: bool,
+    next_commit: Instant,
+    next_look: Instant,
+    /// Records that watermarks have passed since the last commit.
+    uncommitted: u64,
+    effects: Vec<Effect<E>>,
+    summary: Summary,
+}
+
+impl<E: Clone> Scheduler<E> {
+    /// A group without partitions. `handlers` keep their places.
+    pub fn new(timing: Timing, handlers: &[Rules], now: Instant) -> Self {
+        Self {
+            timing,
+            policies: handlers.iter().map(|rules| rules.policy).collect(),
+            handlers: handlers.iter().map(|rules| Handler { rules: *rules, busy: 0, ready: VecDeque::new() }).collect(),
+            partitions: HashMap::default(),
+            draining: Vec::new(),
+            shutdown: None,
+            closed: false,
+            next_commit: now + timing.commit_interval,
+            next_look: now + LOOK,
+            uncommitted: 0,
+            effects: Vec::new(),
+            summary: Summary::default(),
+        }
+    }
+
+    // --- Assignments ---
+
+    /// A partition now belongs to this process. `start` is where its reading begins, where that is known.
+    pub fn assigned(
+        &mut self,
+        assignment: Assignment,
+        topic_partition: TopicPartition,
+        start: Option<i64>,
+        account: Arc<Account>,
+    ) {
+        let mut partition = Partition::new(self.policies.clone(), account, start);
+        if self.shutdown.is_some() {
+            partition.stop();
+        }
+        let assigned = Assigned { topic_partition, partition, committed: None, revoked: false, stuck: None };
+        self.partitions.insert(assignment, assigned);
+    }
+
+    /// Partitions are being taken away. `lost`: they already belong to somebody else. They are answered by
+    /// one [`Command::Release`], also those that are unknown.
+    pub fn revoked(&mut self, assignments: Vec<Assignment>, lost: bool, now: Instant) {
+        let grace = if lost { Duration::ZERO } else { self.timing.drain_timeout };
+        for assignment in &assignments {
+            if let Some(assigned) = self.partitions.get_mut(assignment) {
+                assigned.partition.stop();
+                assigned.revoked = true;
+            }
+        }
+        self.draining.push(Draining { assignments, until: now + grace, lost });
+    }
+
+    /// Finish what is under way, and end.
+    pub fn shut_down(&mut self, now: Instant) {
+        if self.shutdown.is_none() {
+            self.shutdown = Some(now + self.timing.shutdown_timeout);
+            self.partitions.values_mut().for_each(|assigned| assigned.partition.stop());
+        }
+    }
+
+    /// Whether the last command has been given.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// What was given up at the end.
+    pub fn summary(&self) -> Summary {
+        self.summary
+    }
+
+    fn drain(&mut self, now: Instant, out: &mut Vec<Command<E>>) {
+        for draining in std::mem::take(&mut self.draining) {
+            let idle = draining.assignments.iter().all(|assignment| self.under_way(*assignment) == 0);
+            if !idle && now < draining.until {
+                self.draining.push(draining);
+                continue;
+            }
+            let commit = !draining.lost || planted(Mutant::CommitAfterLoss);
+            let watermarks = self.give_up(&draining.assignments, commit, out);
+            out.push(Command::Release(draining.assignments, watermarks));
+        }
+        let Some(until) = self.shutdown else { return };
+        let assignments: Vec<_> = self.partitions.keys().copied().collect();
+        let under_way: usize = assignments.iter().map(|assignment| self.under_way(*assignment)).sum();
+        if self.draining.is_empty() && (under_way == 0 || now >= until) && !self.closed {
+            // Only what the end itself gives up: what a rebalance gave up was repeated long ago.
+            self.summary.abandoned += under_way;
+            let unfinished: usize = self.partitions.values().map(|assigned| assigned.partition.unfinished()).sum();
+            self.summary.waiting += unfinished.saturating_sub(under_way);
+            let watermarks = self.give_up(&assignments, true, out);
+            out.push(Command::Close(watermarks));
+            self.closed = true;
+        }
+    }
+
+    fn under_way(&self, assignment: Assignment) -> usize {
+        self.partitions.get(&assignment).map_or(0, |assigned| assigned.partition.under_way())
+    }
+
+    /// Forgets partitions and says what may be committed of them.
+    fn give_up(
+        &mut self,
+        assignments: &[Assignment],
+        commit: bool,
+        out: &mut Vec<Command<E>>,
+    ) -> Vec<(Assignment, i64)> {
+        let mut watermarks = Vec::new();
+        for assignment in assignments {
+            let Some(assigned) = self.partitions.remove(assignment) else { continue };
+            if let (true, Some(watermark)) = (commit, assigned.partition.watermark()) {
+                watermarks.push((*assignment, watermark));
+            }
+            out.extend(assigned.partition.handlers_under_way().map(Command::Abandoned));
+        }
+        watermarks
+    }
+
+    // --- Records and tries ---
+
+    /// Whether what comes of a partition is still taken. If not, that is so for all that follows, too: the
+    /// watermark stays before it.
+    fn takes(&self, assignment: Assignment) -> bool {
+        self.shutdown.is_none() && self.partitions.get(&assignment).is_some_and(|assigned| !assigned.revoked)
+    }
+
+    /// The next record of a partition, and who wants it in which lane.
+    pub fn receive(
+        &mut self,
+        assignment: Assignment,
+        arrival: Arrival<E>,
+        wants: impl IntoIterator<Item = (HandlerIndex, Option<Lane>)>,
+        out: &mut Vec<Command<E>>,
+    ) {
+        if self.takes(assignment) {
+            self.decide(assignment, out, |partition, effects| partition.receive(arrival, wants, effects));
+        }
+    }
+
+    /// The next record of a partition, which no handler can be shown.
+    pub fn receive_undecodable(
+        &mut self,
+        assignment: Assignment,
+        arrival: Arrival<E>,
+        message: &str,
+        dead_letters: bool,
+        out: &mut Vec<Command<E>>,
+    ) {
+        if self.takes(assignment) {
+            self.decide(assignment, out, |partition, effects| {
+                partition.receive_undecodable(arrival, message, dead_letters, effects);
+            });
+        }
+    }
+
+    /// Starts what is ready on the instances that are idle.
+    pub fn dispatch(&mut self, out: &mut Vec<Command<E>>) {
+        for (index, handler) in self.handlers.iter_mut().enumerate() {
+            while handler.busy < handler.rules.concurrency || planted(Mutant::IgnoreConcurrency) {
+                let Some(id) = handler.ready.pop_front() else { break };
+                // Gone: its partition was given up, stopped or reset.
+                let started = self.partitions.get_mut(&id.assignment).and_then(|of| of.partition.start(id.key));
+                let Some(started) = started else { continue };
+                handler.busy += 1;
+                out.push(Command::Run {
+                    handler: index as HandlerIndex,
+                    id,
+                    attempt: started.attempt,
+                    lane: started.lane,
+                    event: started.event,
+                });
+            }
+        }
+    }
+
+    /// Whether the delivery is still under way under its assignment. What ends otherwise counts for nobody.
+    pub fn knows(&self, id: DeliveryId) -> bool {
+        self.partitions.get(&id.assignment).is_some_and(|assigned| assigned.partition.has(id.key))
+    }
+
+    /// A try ended, and its instance is idle. `settles_later`: what it published is not acknowledged yet,
+    /// and [`Self::settled`] or [`Self::refused`] will follow. `draw` is uniform in 0 to 1.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact about the ending")]
+    pub fn ended(
+        &mut self,
+        handler: HandlerIndex,
+        id: DeliveryId,
+        ending: &Ending,
+        settles_later: bool,
+        now: Instant,
+        draw: f64,
+        out: &mut Vec<Command<E>>,
+    ) {
+        if let Some(handler) = self.handlers.get_mut(usize::from(handler)) {
+            handler.busy = handler.busy.saturating_sub(1);
+        }
+        let assignment = self.current(id.assignment);
+        self.decide(assignment, out, |partition, effects| {
+            partition.ended(id.key, ending, settles_later, now, draw, effects);
+        });
+    }
+
+    /// The broker has acknowledged all that belongs to this delivery.
+    pub fn settled(&mut self, id: DeliveryId, out: &mut Vec<Command<E>>) {
+        let assignment = self.current(id.assignment);
+        self.decide(assignment, out, |partition, _| partition.settled(id.key));
+    }
+
+    /// The broker refused for good what an acknowledged try published.
+    pub fn refused(&mut self, id: DeliveryId, message: &str, out: &mut Vec<Command<E>>) {
+        let assignment = self.current(id.assignment);
+        self.decide(assignment, out, |partition, effects| partition.refused(id.key, message, effects));
+    }
+
+    fn current(&self, assignment: Assignment) -> Assignment {
+        if planted(Mutant::BelieveTheLate) {
+            return self.partitions.keys().max().copied().unwrap_or(assignment);
+        }
+        assignment
+    }
+
+    /// Lets a partition decide, and passes on what it wants.
+    fn decide(
+        &mut self,
+        assignment: Assignment,
+        out: &mut Vec<Command<E>>,
+        decide: impl FnOnce(&mut Partition<E>, &mut Vec<Effect<E>>),
+    ) {
+        let Some(assigned) = self.partitions.get_mut(&assignment) else { return };
+        let passed = assigned.partition.passed();
+        decide(&mut assigned.partition, &mut self.effects);
+        self.uncommitted += assigned.partition.passed() - passed;
+        for effect in self.effects.drain(..) {
+            match effect {
+                Effect::Ready(handler, key) => {
+                    if let Some(handler) = self.handlers.get_mut(usize::from(handler)) {
+                        handler.ready.push_back(DeliveryId { assignment, key });
+                    }
+                }
+                Effect::DeadLetter(given_up) => out.push(Command::DeadLetter(assignment, given_up)),
+                Effect::Dropped(given_up) => out.push(Command::Dropped(assignment, given_up)),
+            }
+        }
+    }
+
+    // --- Time ---
+
+    /// When [`Self::tick`] has something to do, at the latest.
+    pub fn next_deadline(&self) -> Instant {
+        let retries = self.partitions.values().filter_map(|assigned| assigned.partition.next_due());
+        let drains = self.draining.iter().map(|draining| draining.until);
+        retries.chain(drains).chain(self.shutdown).fold(self.next_commit.min(self.next_look), Instant::min)
+    }
+
+    /// Time has passed. To be called whenever something was said, too: a drain ends as soon as it can.
+    pub fn tick(&mut self, now: Instant, out: &mut Vec<Command<E>>) {
+        let is_due = |assigned: &Assigned<E>| assigned.partition.next_due().is_some_and(|at| at <= now);
+        let due: Vec<_> = self.partitions.iter().filter(|(_, of)| is_due(of)).map(|(number, _)| *number).collect();
+        for assignment in due {
+            self.decide(assignment, out, |partition, effects| partition.due(now, effects));
+        }
+        if now >= self.next_commit || self.uncommitted >= COMMIT_RECORDS {
+            self.next_commit = now + self.timing.commit_interval;
+            self.commit(out);
+        }
+        if now >= self.next_look {
+            self.next_look = now + LOOK;
+            self.look_for_stuck(now, out);
+        }
+        if self.shutdown.is_some() || !self.draining.is_empty() {
+            self.drain(now, out);
+        }
+    }
+
+    fn commit(&mut self, out: &mut Vec<Command<E>>) {
+        self.uncommitted = 0;
+        let mut watermarks = Vec::new();
+        for (assignment, assigned) in self.partitions.iter_mut().filter(|(_, assigned)| !assigned.revoked) {
+            let watermark = assigned.partition.watermark();
+            if let (Some(offset), true) = (watermark, watermark != assigned.committed) {
+                assigned.committed = watermark;
+                watermarks.push((*assignment, offset));
+            }
+        }
+        if !watermarks.is_empty() {
+            out.push(Command::Commit(watermarks));
+        }
+    }
+
+    fn look_for_stuck(&mut self, now: Instant, out: &mut Vec<Command<E>>) {
+        for assigned in self.partitions.values_mut() {
+            let Some(oldest) = assigned.partition.oldest() else {
+                assigned.stuck = None;
+                continue;
+            };
+            let (offset, held) = (oldest.offset, now.saturating_duration_since(oldest.at));
+            let after = assigned.stuck.filter(|(at, _)| *at == offset).map_or(STUCK, |(_, after)| after);
+            if held >= after {
+                assigned.stuck = Some((offset, held.max(after) * 2));
+                out.push(Command::Stuck(report(assigned, now)));
+            }
+        }
+    }
+
+    /// Every assigned partition as it is now.
+    pub fn report(&self, now: Instant) -> Vec<PartitionReport> {
+        let mut partitions: Vec<_> = self.partitions.values().map(|assigned| report(assigned, now)).collect();
+        partitions.sort_by(|a, b| a.topic_partition.cmp(&b.topic_partition));
+        partitions
+    }
+
+    /// The event that holds a partition's watermark.
+    pub fn oldest(&self, topic_partition: &TopicPartition) -> Option<E> {
+        let mut assigned = self.partitions.values().filter(|of| of.topic_partition == *topic_partition);
+        assigned.find_map(|of| of.partition.oldest().map(|oldest| oldest.event.clone()))
+    }
+}
+
+fn report<E: Clone>(assigned: &Assigned<E>, now: Instant) -> PartitionReport {
+    let partition = &assigned.partition;
+    let oldest = partition.oldest();
+    let held_for = oldest.as_ref().map_or(Duration::ZERO, |oldest| now.saturating_duration_since(oldest.at));
+    let holders = |_| partition.holders().map(|(handler, stage, attempt)| Holder { handler, stage, attempt }).collect();
+    PartitionReport {
+        topic_partition: assigned.topic_partition.clone(),
+        watermark: partition.watermark(),
+        held_for,
+        // To find them is work; what has just come is no news.
+        holders: oldest.filter(|_| held_for >= LOOK).map(holders).unwrap_or_default(),
+        records: partition.account().records(),
+        bytes: partition.account().bytes(),
+        full: partition.account().is_full(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

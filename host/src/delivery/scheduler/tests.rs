@@ -1,0 +1,221 @@
+//! Single situations, and the model: see [`model`].
+
+use super::*;
+use crate::config::RetryPolicy;
+use crate::delivery::buffer::Buffer;
+use crate::delivery::partition::Stage;
+use crate::delivery::verdict::{ErrorKind, Reason};
+
+mod model;
+
+fn rules(concurrency: u32, max_retries: u32, dead_letters: bool) -> Rules {
+    let retry = RetryPolicy {
+        max_retries,
+        base_delay: Duration::from_millis(10),
+        max_delay: Duration::from_millis(100),
+        jitter: 0.1,
+    };
+    Rules { policy: Policy { retry, dead_letters }, concurrency }
+}
+
+const TIMING: Timing = Timing {
+    commit_interval: Duration::from_secs(1),
+    drain_timeout: Duration::from_secs(10),
+    shutdown_timeout: Duration::from_secs(25),
+};
+
+fn error() -> Ending {
+    Ending::Error { kind: ErrorKind::from_guest("boom"), message: "no".into() }
+}
+
+const A: Assignment = Assignment(1);
+
+/// A group with one partition, to which records are given by hand.
+struct Group {
+    scheduler: Scheduler<i64>,
+    account: Arc<Account>,
+    now: Instant,
+}
+
+impl Group {
+    fn new(handlers: &[Rules]) -> Group {
+        let now = Instant::now();
+        let mut scheduler = Scheduler::new(TIMING, handlers, now);
+        let account = Buffer::new(1 << 20).open(1000, Arc::new(|| {}));
+        let partition = TopicPartition { topic: "t".into(), partition: 0 };
+        scheduler.assigned(A, partition, None, account.clone());
+        Group { scheduler, account, now }
+    }
+
+    fn receive(&mut self, offset: i64, wants: &[(HandlerIndex, Lane)]) -> Vec<Command<i64>> {
+        assert!(self.account.admit(1));
+        let mut out = Vec::new();
+        let arrival = Arrival { offset, bytes: 1, event: offset, at: self.now };
+        self.scheduler.receive(A, arrival, wants.iter().map(|(handler, lane)| (*handler, Some(*lane))), &mut out);
+        self.scheduler.dispatch(&mut out);
+        out
+    }
+
+    fn end(&mut self, run: &Command<i64>, ending: &Ending) -> Vec<Command<i64>> {
+        let Command::Run { handler, id, .. } = run else { panic!("{run:?} is no try") };
+        let mut out = Vec::new();
+        self.scheduler.ended(*handler, *id, ending, false, self.now, 0.5, &mut out);
+        self.scheduler.dispatch(&mut out);
+        out
+    }
+
+    fn pass(&mut self, time: Duration) -> Vec<Command<i64>> {
+        self.now += time;
+        let mut out = Vec::new();
+        self.scheduler.tick(self.now, &mut out);
+        self.scheduler.dispatch(&mut out);
+        out
+    }
+
+    fn watermark(&self) -> Option<i64> {
+        self.scheduler.report(self.now).first().and_then(|report| report.watermark)
+    }
+}
+
+fn runs(out: &[Command<i64>]) -> Vec<(HandlerIndex, i64, u32)> {
+    let run = |command: &Command<i64>| match command {
+        Command::Run { handler, attempt, event, .. } => Some((*handler, *event, *attempt)),
+        _ => None,
+    };
+    out.iter().filter_map(run).collect()
+}
+
+#[test]
+fn a_waiting_lane_holds_up_no_other_lane_and_no_other_handler() {
+    let mut group = Group::new(&[rules(2, 2, true), rules(2, 2, true)]);
+    let out = group.receive(0, &[(0, 7), (1, 7)]);
+    assert_eq!(runs(&out), [(0, 0, 1), (1, 0, 1)]);
+    group.end(&out[0], &error());
+    group.end(&out[1], &Ending::Ack);
+    assert_eq!(runs(&group.receive(1, &[(0, 7), (1, 7)])), [(1, 1, 1)], "only the other handler goes on in that lane");
+    assert_eq!(runs(&group.receive(2, &[(0, 8)])), [(0, 2, 1)], "another lane goes on");
+    assert_eq!(group.watermark(), Some(0));
+    let again = group.pass(Duration::from_millis(11));
+    assert_eq!(runs(&again), [(0, 0, 2)]);
+    assert_eq!(
+        runs(&group.end(&again[0], &Ending::Skip)),
+        [(0, 1, 1)],
+        "then the next of the lane, at its own first try"
+    );
+    assert_eq!(group.watermark(), Some(1));
+}
+
+#[test]
+fn instances_are_given_out_in_the_order_in_which_tries_became_ready() {
+    let mut group = Group::new(&[rules(1, 0, true)]);
+    let first = group.receive(0, &[(0, 1)]);
+    assert_eq!(runs(&group.receive(1, &[(0, 2)])), []);
+    assert_eq!(runs(&group.receive(2, &[(0, 3)])), []);
+    let second = group.end(&first[0], &Ending::Ack);
+    assert_eq!(runs(&second), [(0, 1, 1)]);
+    assert_eq!(runs(&group.end(&second[0], &Ending::Ack)), [(0, 2, 1)]);
+}
+
+#[test]
+fn many_records_are_committed_before_their_time() {
+    let mut group = Group::new(&[rules(1, 0, true)]);
+    for offset in 0..i64::try_from(COMMIT_RECORDS).unwrap() {
+        group.receive(offset, &[]);
+        if offset + 1 < i64::try_from(COMMIT_RECORDS).unwrap() {
+            assert_eq!(group.pass(Duration::ZERO), []);
+        }
+    }
+    assert_eq!(group.pass(Duration::ZERO), [Command::Commit(vec![(A, 10_000)])]);
+    assert_eq!(group.pass(Duration::from_secs(2)), [], "the same watermark is committed once");
+}
+
+#[test]
+fn where_reading_begins_is_committed_even_if_nothing_comes() {
+    let mut group = Group::new(&[rules(1, 0, true)]);
+    let partition = TopicPartition { topic: "t".into(), partition: 1 };
+    let account = Buffer::new(1).open(1, Arc::new(|| {}));
+    group.scheduler.assigned(Assignment(2), partition, Some(41), account);
+    assert_eq!(group.pass(Duration::from_secs(1)), [Command::Commit(vec![(Assignment(2), 41)])]);
+}
+
+#[test]
+fn a_drain_ends_with_the_last_try_or_with_its_time() {
+    for ends in [true, false] {
+        let mut group = Group::new(&[rules(1, 2, true)]);
+        let run = group.receive(0, &[(0, 1)]);
+        group.receive(1, &[(0, 2)]);
+        group.scheduler.revoked(vec![A], false, group.now);
+        assert_eq!(group.pass(Duration::from_secs(9)), [], "what runs is waited for");
+        if ends {
+            assert_eq!(runs(&group.end(&run[0], &Ending::Ack)), [], "nothing is started");
+            assert_eq!(group.pass(Duration::ZERO), [Command::Release(vec![A], vec![(A, 1)])]);
+        } else {
+            let abandoned = [Command::Abandoned(Some(0)), Command::Release(vec![A], vec![(A, 0)])];
+            assert_eq!(group.pass(Duration::from_secs(1)), abandoned);
+            assert_eq!(group.end(&run[0], &Ending::Ack), [], "the late ending counts for nobody");
+        }
+    }
+}
+
+#[test]
+fn the_end_says_what_it_gave_up() {
+    let mut group = Group::new(&[rules(2, 2, true)]);
+    let out = group.receive(0, &[(0, 1)]);
+    group.receive(1, &[(0, 1)]);
+    let failed = group.receive(2, &[(0, 2)]);
+    group.end(&failed[0], &error());
+    group.scheduler.shut_down(group.now);
+    assert_eq!(group.pass(Duration::from_secs(24)), [Command::Commit(vec![(A, 0)])]);
+    let out_of_time = group.pass(Duration::from_secs(1));
+    assert_eq!(out_of_time, [Command::Abandoned(Some(0)), Command::Close(vec![(A, 0)])]);
+    assert_eq!(group.scheduler.summary(), Summary { abandoned: 1, waiting: 2 });
+    assert!(group.scheduler.is_closed());
+    assert_eq!(group.end(&out[0], &Ending::Ack), []);
+}
+
+#[test]
+fn a_stuck_event_is_reported_with_who_holds_it_and_then_less_and_less_often() {
+    let mut group = Group::new(&[rules(1, 1000, true), rules(1, 0, true)]);
+    group.receive(5, &[(0, 1), (1, 1)]);
+    let mut reported = Vec::new();
+    for second in 1..=200 {
+        for command in group.pass(Duration::from_secs(1)) {
+            if let Command::Stuck(report) = command {
+                assert_eq!((report.watermark, report.held_for), (Some(5), Duration::from_secs(second)));
+                let held_by: Vec<_> = report.holders.iter().map(|holder| (holder.handler, holder.stage)).collect();
+                assert_eq!(held_by, [(Some(0), Stage::Running), (Some(1), Stage::Running)]);
+                reported.push(second);
+            }
+        }
+    }
+    assert_eq!(reported, [30, 60, 120]);
+}
+
+#[test]
+fn a_reset_position_gives_up_what_was_held_and_what_still_runs_keeps_its_lane() {
+    let mut group = Group::new(&[rules(4, 2, true)]);
+    let old = group.receive(100, &[(0, 1)]);
+    assert_eq!(runs(&group.receive(3, &[(0, 1)])), [], "the lane's try of before still runs");
+    assert_eq!((group.watermark(), group.account.bytes(), group.account.records()), (Some(3), 1, 1));
+    let new = group.end(&old[0], &error());
+    assert_eq!(runs(&new), [(0, 3, 1)], "the late ending moves nothing else");
+    group.end(&new[0], &Ending::Ack);
+    assert_eq!((group.watermark(), group.account.bytes(), group.account.records()), (Some(4), 0, 0));
+}
+
+#[test]
+fn what_a_broker_refuses_for_good_is_given_up_with_the_try_that_published_it() {
+    let mut group = Group::new(&[rules(1, 2, true)]);
+    let run = group.receive(0, &[(0, 1)]);
+    group.end(&run[0], &error());
+    let again = group.pass(Duration::from_millis(11));
+    let Command::Run { id, .. } = again[0] else { panic!("{again:?}") };
+    let mut out = Vec::new();
+    group.scheduler.ended(0, id, &Ending::Ack, true, group.now, 0.5, &mut out);
+    group.scheduler.refused(id, "not allowed", &mut out);
+    let [Command::DeadLetter(A, given_up)] = &out[..] else { panic!("{out:?}") };
+    assert_eq!((given_up.reason, given_up.attempt, &*given_up.message), (Reason::PublishRejected, 2, "not allowed"));
+    assert_eq!(group.watermark(), Some(0));
+    group.scheduler.settled(id, &mut out);
+    assert_eq!(group.watermark(), Some(1));
+}

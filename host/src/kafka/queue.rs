@@ -1,0 +1,193 @@
+//! A partition's own queue of fetched messages, and a message in it.
+//!
+//! librdkafka moves all partitions' messages into the consumer's one queue, unless it is told otherwise.
+//! Here each assigned partition keeps its own: one that may not be read fills up until librdkafka stops
+//! fetching for it, holds up no other, and nothing fetched is thrown away, as a pause would do.
+//!
+//! Rules that this module keeps (librdkafka 2.12, `rdkafka_queue.c`, `rdkafka_partition.c`):
+//! - a queue is taken over before its partition is assigned: else what is fetched first may be in the
+//!   consumer's queue already. librdkafka leaves it alone from then on (`RD_KAFKA_Q_F_FWD_APP`);
+//! - only one thread reads a queue (`rd_kafka_consume_batch_queue` is not for several), and never the
+//!   consumer's own, whose events it would destroy;
+//! - queue and messages are given back before their client is gone, which each queue holds.
+
+use std::collections::VecDeque;
+use std::ffi::{CString, c_void};
+use std::os::fd::RawFd;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use rdkafka::bindings;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::BorrowedHeaders;
+
+use super::wake::SIGNAL;
+
+/// Messages taken at once: enough to spare the lock, few enough to lie outside of a queue that is bounded.
+const BATCH: usize = 64;
+
+/// What queues lie in, and which must be there as long as they are.
+pub type Client<C> = Arc<BaseConsumer<C>>;
+
+/// One queue of librdkafka.
+struct Queue(NonNull<bindings::rd_kafka_queue_t>);
+
+// SAFETY: librdkafka's queues may be used from any thread; `&mut` keeps readers to one at a time.
+unsafe impl Send for Queue {}
+
+impl Queue {
+    /// Writes to `fd` when something comes into the queue and nothing has been read since the last time.
+    fn ring(&self, fd: RawFd) {
+        // SAFETY: the queue is alive; the payload is copied.
+        unsafe {
+            bindings::rd_kafka_queue_io_event_enable(self.0.as_ptr(), fd, SIGNAL.as_ptr().cast(), SIGNAL.len());
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // SAFETY: gives back the reference that was taken when it was made; nothing rings any more.
+        unsafe {
+            bindings::rd_kafka_queue_io_event_enable(self.0.as_ptr(), -1, ptr::null(), 0);
+            bindings::rd_kafka_queue_destroy(self.0.as_ptr());
+        }
+    }
+}
+
+/// The consumer's own queue, which holds events and no messages: it can only be looked at.
+pub struct EventQueue<C: ConsumerContext + 'static> {
+    queue: Queue,
+    _client: Client<C>,
+}
+
+impl<C: ConsumerContext + 'static> EventQueue<C> {
+    /// The queue of this consumer. `fd` is written to when an event comes; it must live longer.
+    pub fn of(client: &Client<C>, fd: RawFd) -> Option<Self> {
+        // SAFETY: the client is alive; the reference is given back when `Queue` is dropped.
+        let queue = unsafe { bindings::rd_kafka_queue_get_consumer(client.client().native_ptr()) };
+        let queue = Queue(NonNull::new(queue)?);
+        queue.ring(fd);
+        Some(Self { queue, _client: client.clone() })
+    }
+
+    /// Whether an event waits to be polled.
+    pub fn has_events(&self) -> bool {
+        // SAFETY: the queue is alive.
+        unsafe { bindings::rd_kafka_queue_length(self.queue.0.as_ptr()) > 0 }
+    }
+}
+
+/// The queue of one partition, and what was taken out of it but not yet read.
+pub struct PartitionQueue<C: ConsumerContext + 'static> {
+    queue: Queue,
+    taken: VecDeque<NonNull<bindings::rd_kafka_message_t>>,
+    _client: Client<C>,
+}
+
+// SAFETY: a message belongs to who took it; librdkafka gives it to one thread and forgets it.
+unsafe impl<C: ConsumerContext + 'static> Send for PartitionQueue<C> {}
+
+impl<C: ConsumerContext + 'static> PartitionQueue<C> {
+    /// Keeps the messages of a partition that is about to be assigned in a queue of its own. `fd` is
+    /// written to when one comes; it must live longer. `None` where librdkafka has no such partition.
+    pub fn take_over(client: &Client<C>, topic: &str, partition: i32, fd: RawFd) -> Option<Self> {
+        let topic = CString::new(topic).ok()?;
+        // SAFETY: client and name are alive; the reference is given back when `Queue` is dropped.
+        let queue =
+            unsafe { bindings::rd_kafka_queue_get_partition(client.client().native_ptr(), topic.as_ptr(), partition) };
+        let queue = Queue(NonNull::new(queue)?);
+        // SAFETY: the queue is alive; to forward it nowhere is what parts it from the consumer's.
+        unsafe { bindings::rd_kafka_queue_forward(queue.0.as_ptr(), ptr::null_mut()) };
+        queue.ring(fd);
+        Some(Self { queue, taken: VecDeque::new(), _client: client.clone() })
+    }
+
+    /// The next message, which stays where it is. Does not wait for one.
+    pub fn peek(&mut self) -> Option<Message<'_>> {
+        if self.taken.is_empty() {
+            let mut messages = [ptr::null_mut(); BATCH];
+            // SAFETY: the queue is alive and no other thread reads it; there is room for that many pointers.
+            let count = unsafe {
+                bindings::rd_kafka_consume_batch_queue(self.queue.0.as_ptr(), 0, messages.as_mut_ptr(), BATCH)
+            };
+            let count = usize::try_from(count).unwrap_or_default();
+            self.taken.extend(messages.iter().take(count).filter_map(|message| NonNull::new(*message)));
+        }
+        // SAFETY: what was taken is ours, and alive until it is popped.
+        self.taken.front().map(|message| Message(unsafe { message.as_ref() }))
+    }
+
+    /// Forgets the next message.
+    pub fn pop(&mut self) {
+        if let Some(message) = self.taken.pop_front() {
+            // SAFETY: it was taken, nothing refers to it any more, and its client is still there.
+            unsafe { bindings::rd_kafka_message_destroy(message.as_ptr()) };
+        }
+    }
+}
+
+impl<C: ConsumerContext + 'static> Drop for PartitionQueue<C> {
+    fn drop(&mut self) {
+        while !self.taken.is_empty() {
+            self.pop();
+        }
+    }
+}
+
+/// A message, or an error, that librdkafka has fetched for a partition. It pins the fetch it came with.
+#[derive(Clone, Copy)]
+pub struct Message<'a>(&'a bindings::rd_kafka_message_t);
+
+impl<'a> Message<'a> {
+    fn bytes(self, start: *const c_void, length: usize) -> Option<&'a [u8]> {
+        // SAFETY: what is not null has that many bytes, alive as long as the message.
+        (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast(), length) })
+    }
+
+    /// The error that stands in the place of a message.
+    pub fn error(self) -> Option<RDKafkaErrorCode> {
+        match RDKafkaErrorCode::from(self.0.err) {
+            RDKafkaErrorCode::NoError => None,
+            code => Some(code),
+        }
+    }
+
+    /// Where it stands.
+    pub fn offset(self) -> i64 {
+        self.0.offset
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub fn timestamp(self) -> Option<i64> {
+        let mut kind = bindings::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: the message is alive, and `kind` is our own.
+        let millis = unsafe { bindings::rd_kafka_message_timestamp(self.0, &mut kind) };
+        let known = !matches!(kind, bindings::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE);
+        (known && millis != -1).then_some(millis)
+    }
+
+    /// `None` is absent, which is not empty.
+    pub fn key(self) -> Option<&'a [u8]> {
+        self.bytes(self.0.key, self.0.key_len)
+    }
+
+    /// `None` is a tombstone, which is not empty. Of an error: what is known of it, for people.
+    pub fn value(self) -> Option<&'a [u8]> {
+        self.bytes(self.0.payload, self.0.len)
+    }
+
+    /// All headers.
+    pub fn headers(self) -> Option<&'a BorrowedHeaders> {
+        let mut headers = ptr::null_mut();
+        // SAFETY: the message is alive, and `headers` is our own.
+        let error = unsafe { bindings::rd_kafka_message_headers(self.0, &mut headers) };
+        if RDKafkaErrorCode::from(error) != RDKafkaErrorCode::NoError || headers.is_null() {
+            return None;
+        }
+        // SAFETY: a `&BorrowedHeaders` is librdkafka's own pointer under another type (see `headers.rs`);
+        // the list lives as long as the message.
+        Some(unsafe { &*headers.cast() })
+    }
+}
