@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, select};
 
+use super::incoming::Incoming;
 use super::partition::{Command, DeliveryId, HandlerIndex, Lane, Partition, Policy};
 use super::ports::{Consumer, Epoch, Guests, Observer, Producer, Reading, Signal, Tried, Try};
 use super::verdict::error_type;
@@ -127,6 +128,13 @@ impl Held {
         match self {
             Held::Event(event) => &event.identity.event_type,
             Held::Undecodable(_) => error_type::OTHER,
+        }
+    }
+
+    fn redrives(&self) -> u32 {
+        match self {
+            Held::Event(event) => event.redrives,
+            Held::Undecodable(_) => 0,
         }
     }
 }
@@ -348,21 +356,28 @@ impl Engine {
         let Some(assigned) = self.partitions.get_mut(&topic_partition) else { return };
         let (offset, bytes) = (record.offset(), record.held_bytes());
         let mut out = Vec::new();
-        match Event::decode(record) {
-            Ok(event) => {
+        match Incoming::of(record, &self.settings.group, |name| index_of(&self.handlers, name)) {
+            Incoming::Event(event) => {
                 let event = Arc::new(event);
                 self.doors.observer.consumed(&event.record, &event.identity.event_type);
                 let wants = wants(&self.handlers, &self.keys, event.clone());
-                let held = Held::Event(event);
-                assigned.partition.receive(offset, bytes, held, wants, &mut out);
+                assigned.partition.receive(offset, bytes, Held::Event(event), wants, &mut out);
             }
-            Err(undecodable) => {
-                let (record, reason) = *undecodable;
+            Incoming::Again(event, handler) => {
+                self.doors.observer.consumed(&event.record, &event.identity.event_type);
+                let ordering = self.handlers.get(usize::from(handler)).map_or(Ordering::Key, |of| of.ordering);
+                let wants = [(handler, lane(ordering, &self.keys, &event.record))];
+                assigned.partition.receive(offset, bytes, Held::Event(Arc::new(event)), wants, &mut out);
+            }
+            Incoming::Undecodable(record, reason) => {
                 tracing::warn!(partition = %topic_partition, offset, %reason, "undecodable");
                 self.doors.observer.consumed(&record, error_type::OTHER);
                 let held = Held::Undecodable(Arc::new(record));
                 let keep = matches!(self.settings.dead_letters, DeadLetters::Topic { .. });
-                assigned.partition.receive_undecodable(offset, bytes, held, &reason.to_string(), keep, &mut out);
+                assigned.partition.receive_undecodable(offset, bytes, held, &reason, keep, &mut out);
+            }
+            Incoming::Mark(record) => {
+                assigned.partition.receive(offset, bytes, Held::Undecodable(Arc::new(record)), [], &mut out);
             }
         }
         self.obey(&topic_partition, out);
@@ -408,7 +423,7 @@ impl Engine {
                 }
                 Command::Dropped { id, event, reason, error_type } => {
                     let record = event.record();
-                    tracing::warn!(handler = self.handler_name(id), partition = %topic_partition, offset = record.offset(), reason = reason.name(), error_type = &*error_type, "dropped: dead letters are off");
+                    tracing::warn!(handler = self.handler_name(id), partition = %record.topic_partition(), offset = record.offset(), reason = reason.name(), error_type = &*error_type, "dropped: dead letters are off");
                     self.doors.observer.dropped(id.handler);
                 }
             }
@@ -437,7 +452,7 @@ impl Engine {
         let (epoch, id) = (tried.run.epoch, tried.run.id);
         // Gone: the partition was given up in the meantime.
         let Some(topic_partition) = self.started.remove(&(epoch, id)) else { return };
-        self.log(&topic_partition, &tried);
+        self.log(&tried);
         let publishes = !tried.outbox.is_empty();
         let mut out = Vec::new();
         let Some(assigned) = self.partitions.get_mut(&topic_partition) else { return };
@@ -451,14 +466,16 @@ impl Engine {
         self.backpressure(&topic_partition);
     }
 
-    fn log(&self, topic_partition: &TopicPartition, tried: &Tried) {
+    fn log(&self, tried: &Tried) {
         let handler = self.handler_name(tried.run.id);
-        let (offset, attempt) = (tried.run.event.record.offset(), tried.run.attempt);
+        // Of a redriven event its first place, which is what the handler is told.
+        let (partition, offset) = (tried.run.event.record.topic_partition(), tried.run.event.record.offset());
+        let attempt = tried.run.attempt;
         let (verdict, error_message) = (tried.ending.name(), tried.ending.message());
         match tried.ending.error_type() {
-            None => tracing::debug!(handler, partition = %topic_partition, offset, attempt, verdict, "handled"),
+            None => tracing::debug!(handler, %partition, offset, attempt, verdict, "handled"),
             Some(error_type) => {
-                tracing::warn!(handler, partition = %topic_partition, offset, attempt, verdict, error_type, error_message, "failed");
+                tracing::warn!(handler, %partition, offset, attempt, verdict, error_type, error_message, "failed");
             }
         }
     }
@@ -506,6 +523,10 @@ impl Engine {
             self.doors.consumer.commit(watermarks);
         }
     }
+}
+
+fn index_of(handlers: &[EngineHandler], name: &str) -> Option<HandlerIndex> {
+    handlers.iter().position(|handler| &*handler.name == name).map(|index| index as HandlerIndex)
 }
 
 /// Which handlers want an event, each with its lane.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::{Engine, Held};
 use crate::config::DeadLetters;
-use crate::delivery::dead_letter::{DeadLetter, truncated};
+use crate::delivery::dead_letter::{DeadLetter, source_of, truncated};
 use crate::delivery::partition::{DeliveryId, HandlerIndex};
 use crate::delivery::ports::{Epoch, SendError, Tried};
 use crate::delivery::verdict::{Reason, error_type};
@@ -85,7 +85,7 @@ impl Engine {
     ) {
         let record = held.record();
         let DeadLetters::Topic { suffix } = &self.settings.dead_letters else { return };
-        let topic = format!("{}{suffix}", topic_partition.topic);
+        let topic = format!("{}{suffix}", source_of(&topic_partition.topic, &self.settings.group));
         let handler = id.handler.and_then(|handler| self.handlers.get(usize::from(handler)));
         let letter = DeadLetter {
             reason: reason.name(),
@@ -95,10 +95,11 @@ impl Engine {
             at: SystemTime::now(),
             group: &self.settings.group,
             handler: handler.map(|handler| (&*handler.name, &*handler.digest)),
+            redrives: held.redrives(),
         };
         let outgoing = letter.to_record(record, &topic);
         let handler = self.handler_name(id);
-        tracing::warn!(handler, partition = %topic_partition, offset = record.offset(), event_type = held.event_type(), reason = reason.name(), error_type = &*error_type, "to the dead letters");
+        tracing::warn!(handler, partition = %record.topic_partition(), offset = record.offset(), event_type = held.event_type(), reason = reason.name(), error_type = &*error_type, "to the dead letters");
         let partition = topic_partition.clone();
         let purpose = Purpose::DeadLetter { reason, error_type };
         self.send(Sending { partition, epoch, id, record: outgoing, purpose });
