@@ -6,6 +6,7 @@
 //! - [`headers`], [`convert`]: a record's bytes out of librdkafka and into it.
 //! - [`commit`]: commits whose answer arrives. This and [`headers`] hold the only `unsafe` code.
 //! - [`reader`]: reads a topic without a group, for `sandbus tail`.
+//! - [`scan`]: what a topic holds at one moment, for `sandbus dlq`.
 //! - [`embedded`]: a broker inside the process, for `sandbus demo`.
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ pub mod embedded;
 pub mod headers;
 pub mod producer;
 pub mod reader;
+pub mod scan;
 pub mod topics;
 
 /// How long a complaint is not repeated.
