@@ -58,8 +58,8 @@ pub enum Why {
     /// A header that is no text, or not what it has to be.
     #[error("header {0:?} is not {1}")]
     Unreadable(&'static str, &'static str),
-    /// It comes from another topic than the one that the redrive topic belongs to.
-    #[error("it comes from the topic {found:?}, and this redrive topic belongs to {source_topic:?}")]
+    /// It comes from another topic than the one whose dead letters these are.
+    #[error("it comes from the topic {found:?}, not from {source_topic:?}")]
     Elsewhere {
         /// The topic that it names.
         found: String,
@@ -95,17 +95,39 @@ impl Again {
     /// # Errors
     /// Where it cannot be given again.
     pub fn of(letter: &Record, source: &str) -> Result<Again, Why> {
+        let Facts { handler, redrives, at, timestamp } = Facts::of(letter, source)?;
+        Ok(Again { record: restored(letter, at, timestamp), handler: handler.into(), redrives })
+    }
+}
+
+/// To which handler a dead letter would be given again; as [`Again::of`], without a copy of the event.
+///
+/// # Errors
+/// Where it cannot be given again.
+pub fn handler_of<'a>(letter: &'a Record, source: &str) -> Result<&'a str, Why> {
+    Facts::of(letter, source).map(|facts| facts.handler)
+}
+
+/// What a redrive needs to know of a dead letter.
+struct Facts<'a> {
+    handler: &'a str,
+    redrives: u32,
+    at: Position,
+    timestamp: Option<i64>,
+}
+
+impl<'a> Facts<'a> {
+    fn of(letter: &'a Record, source: &str) -> Result<Facts<'a>, Why> {
         if letter.header(dlq::TRUNCATED).is_some() {
             return Err(Why::Truncated);
         }
-        let handler = required(letter, dlq::HANDLER, "the name of a handler")?.into();
+        let handler = required(letter, dlq::HANDLER, "the name of a handler")?;
         let redrives = match letter.header(dlq::REDRIVE_COUNT) {
             None => 0,
             Some(_) => required_number(letter, dlq::REDRIVE_COUNT)?,
         };
         let at = first_place(letter, source)?;
-        let record = restored(letter, at, first_timestamp(letter)?);
-        Ok(Again { record, handler, redrives })
+        Ok(Facts { handler, redrives, at, timestamp: first_timestamp(letter)? })
     }
 }
 

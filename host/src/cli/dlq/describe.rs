@@ -62,12 +62,28 @@ pub(super) fn or_dash(text: Option<impl ToString>) -> String {
     text.map_or_else(|| "-".to_owned(), |text| text.to_string())
 }
 
+/// A stranger's text on one line of a terminal: what would command it is escaped.
+pub(super) fn plain(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escape).collect()
+}
+
 /// The event's key, so that it fits into a line.
 pub(super) fn key(letter: &Letter) -> String {
     let Some(key) = &letter.key else { return "-".into() };
-    let text = String::from_utf8_lossy(key).escape_debug().to_string();
+    let text = plain(&String::from_utf8_lossy(key));
     match text.char_indices().nth(KEY_CHARS) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_text_commands_a_terminal() {
+        assert_eq!(plain("\u{1b}[2J a\nb\u{9b} \"é\""), "\\u{1b}[2J a\\nb\\u{9b} \"é\"");
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::super::{Done, Failure, counted, print_line};
-use super::describe::{or_dash, time};
+use super::describe::{or_dash, plain, time};
 use super::filter::Filter;
 use super::place::Place;
 use super::shelf::Found;
@@ -62,9 +62,8 @@ fn words(found: &Found<'_>) -> Result<(), Failure> {
         None => "possible".to_owned(),
         Some(refusal) => format!("not possible: {refusal}"),
     };
-    let tries = letter
-        .retries
-        .map(|retries| format!(" after {}", counted(retries as usize, "retry").replace("retrys", "retries")));
+    let plural = |count| if count == 1 { "retry" } else { "retries" };
+    let retries = letter.retries.map(|count| format!(" after {count} {}", plural(count)));
     let facts = [
         ("position", letter.position.to_string()),
         ("state", found.state.to_string()),
@@ -73,7 +72,7 @@ fn words(found: &Found<'_>) -> Result<(), Failure> {
         ("reason", or_dash(letter.reason.as_ref())),
         ("error type", or_dash(letter.error_type.as_ref())),
         ("message", or_dash(letter.message.as_ref())),
-        ("given up", format!("{}{}", or_dash(time(letter)), tries.unwrap_or_default())),
+        ("given up", format!("{}{}", or_dash(time(letter)), retries.unwrap_or_default())),
         ("redriven", format!("{} in vain", counted(letter.redrives as usize, "time"))),
         ("original", or_dash(letter.original.as_ref())),
         ("written", or_dash(letter.original_timestamp.and_then(millis))),
@@ -81,7 +80,7 @@ fn words(found: &Found<'_>) -> Result<(), Failure> {
         ("redrive", redrive),
     ];
     for (name, value) in facts {
-        print_line(&format!("{name:10}  {value}"))?;
+        print_line(&format!("{name:10}  {}", plain(&value)))?;
     }
     let record = written(found);
     let key = record.get("key").map(Value::to_string).or_else(|| base64(&record, "key_base64"));

@@ -2,6 +2,7 @@
 //! never becomes narrower.
 
 use super::super::{Failure, print_line};
+use super::describe::plain;
 
 /// Rows that are held at once.
 const PORTION: usize = 500;
@@ -19,7 +20,7 @@ impl Table {
     }
 
     pub(super) fn row(&mut self, row: Vec<String>) -> Result<(), Failure> {
-        self.rows.push(row);
+        self.rows.push(row.iter().map(|cell| plain(cell)).collect());
         if self.rows.len() >= PORTION { self.print() } else { Ok(()) }
     }
 

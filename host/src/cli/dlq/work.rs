@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use crossbeam_channel::unbounded;
+use serde::Serialize;
 use serde_json::json;
 
 use super::super::{Done, Failure, counted, print_line};
@@ -62,13 +63,20 @@ pub(super) struct Task {
     pub(super) record: fn(&Found<'_>, &Arc<str>) -> Outgoing,
 }
 
+/// Dead letters of which something became before.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Already {
+    redriven: usize,
+    purged: usize,
+}
+
 /// What the first pass has found.
 #[derive(Default)]
 struct Plan {
     /// By the redrive topic that each belongs to.
     to_do: BTreeMap<String, usize>,
     refused: BTreeMap<Refusal, usize>,
-    already: BTreeMap<&'static str, usize>,
+    already: Already,
     others: Others,
     seen: BTreeSet<Position>,
 }
@@ -112,9 +120,10 @@ impl Orders {
                 eprintln!("  {count:>6}  {refusal}");
             }
         }
-        for (state, count) in &plan.already {
-            let (were, count) = (if *count == 1 { "was" } else { "were" }, counted(*count, "dead letter"));
-            eprintln!("{count} {were} {state} before and left out");
+        let Already { redriven, purged } = plan.already;
+        for (state, count) in [("redriven", redriven), ("purged", purged)].into_iter().filter(|(_, count)| *count > 0) {
+            let were = if count == 1 { "was" } else { "were" };
+            eprintln!("{} {were} {state} before and left out", counted(count, "dead letter"));
         }
         say_others(&plan.others);
     }
@@ -230,7 +239,8 @@ fn plan(scope: &Scope, shelves: &[Shelf], selection: &Selection, task: &Task) ->
                     *plan.to_do.entry(topic).or_default() += 1;
                 }
                 (State::Open, Some(refusal)) => *plan.refused.entry(refusal.clone()).or_default() += 1,
-                (state, _) => *plan.already.entry(state.name()).or_default() += 1,
+                (State::Redriven, _) => plan.already.redriven += 1,
+                (State::Purged, _) => plan.already.purged += 1,
             }
             Ok(ControlFlow::Continue(()))
         })?;

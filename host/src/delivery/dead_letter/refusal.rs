@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::letter::Letter;
 use crate::config::{BadName, Config, TopicName, redrive_topic};
 use crate::delivery::verdict::error_type;
-use crate::event::Record;
-use crate::event::redrive::{Again, Why};
+use crate::event::redrive::{Why, handler_of};
+use crate::event::{Record, dlq};
 
 /// Why a dead letter cannot be redriven.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,18 +104,18 @@ pub fn refusal(
     if letter.reason.as_deref() == Some(error_type::DESERIALIZATION) {
         return Some(Refusal::Undecodable);
     }
-    let again = match Again::of(record, source) {
-        Ok(again) => again,
+    let handler = match handler_of(record, source) {
+        Ok(handler) => handler,
         Err(Why::Truncated) => return Some(Refusal::Truncated),
-        Err(Why::Missing(crate::event::dlq::HANDLER)) => return Some(Refusal::NoHandler),
+        Err(Why::Missing(dlq::HANDLER)) => return Some(Refusal::NoHandler),
         Err(why) => return Some(Refusal::Malformed(why.to_string())),
     };
     if TopicName::new(&redrive_topic(source, group)).is_err() {
         return Some(Refusal::NoRedriveTopic);
     }
     let members = roster.and_then(|roster| roster.0.get(group))?;
-    if !members.handlers.contains(&*again.handler) {
-        return Some(Refusal::UnknownHandler(again.handler.into()));
+    if !members.handlers.contains(handler) {
+        return Some(Refusal::UnknownHandler(handler.to_owned()));
     }
     (!members.topics.contains(source)).then_some(Refusal::NotRead)
 }
@@ -123,7 +123,7 @@ pub fn refusal(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{RecordBuilder, dlq};
+    use crate::event::RecordBuilder;
 
     fn record(change: impl FnOnce(&mut BTreeMap<&'static str, &'static str>)) -> Record {
         let mut headers = BTreeMap::from([
