@@ -88,9 +88,9 @@ impl Scope {
 
     /// Calls `each` with every dead letter of the groups that `selection` means, until it breaks off.
     /// Answers how many of other groups it would have meant.
-    pub(super) fn each<'s>(
+    pub(super) fn each(
         &self,
-        shelf: &'s Shelf,
+        shelf: &Shelf,
         selection: &Selection,
         mut each: impl FnMut(Found<'_>) -> Result<ControlFlow<()>, Failure>,
     ) -> Result<Others, Failure> {

@@ -165,14 +165,13 @@ mod tests {
     #[test]
     fn everything_else_says_why_not() {
         let of_record = |record: Record| of(&record, "g", Some(&roster("h", "orders")));
-        let undecodable = record(|headers| {
-            headers.insert(dlq::REASON, "deserialization_error");
-            headers.remove(dlq::HANDLER);
-        });
+        let without = |name| record(|headers| headers.retain(|other, _| *other != name));
+        let with = |name, text| record(|headers| headers.extend([(name, text)]));
+        let undecodable = with(dlq::REASON, "deserialization_error");
         assert_eq!(of_record(undecodable), Some(Refusal::Undecodable));
-        assert_eq!(of_record(record(|h| drop(h.remove(dlq::HANDLER)))), Some(Refusal::NoHandler));
-        assert_eq!(of_record(record(|h| drop(h.insert(dlq::TRUNCATED, "true")))), Some(Refusal::Truncated));
-        assert!(matches!(of_record(record(|h| drop(h.remove(dlq::ORIGINAL_OFFSET)))), Some(Refusal::Malformed(_))));
+        assert_eq!(of_record(without(dlq::HANDLER)), Some(Refusal::NoHandler));
+        assert_eq!(of_record(with(dlq::TRUNCATED, "true")), Some(Refusal::Truncated));
+        assert!(matches!(of_record(without(dlq::ORIGINAL_OFFSET)), Some(Refusal::Malformed(_))));
         let good = record(|_| ());
         assert_eq!(of(&good, "g", Some(&roster("x", "orders"))), Some(Refusal::UnknownHandler("h".into())));
         assert_eq!(of(&good, "g", Some(&roster("h", "x"))), Some(Refusal::NotRead));
