@@ -64,9 +64,13 @@ mod tests {
 
     #[test]
     fn a_time_is_a_moment_or_a_while_ago() {
-        let ago = |text| SystemTime::now().duration_since(time(text).unwrap()).unwrap().as_secs();
-        assert_eq!(ago("2h"), 7200);
-        assert_eq!(ago("1day 30m"), 86_400 + 1800);
+        let ago = |text| {
+            let at = time(text).unwrap();
+            SystemTime::now().duration_since(at).unwrap().as_secs()
+        };
+        // A minute is for a machine that has other work.
+        assert!((7200..7260).contains(&ago("2h")));
+        assert!((88_200..88_260).contains(&ago("1day 30m")));
         assert_eq!(time("1970-01-01T00:01:00Z"), Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(60)));
         for wrong in ["", "soon", "2h30", "-2h", "2026-01-31", "1970-01-01T00:01:00+01:00"] {
             assert!(time(wrong).is_err(), "{wrong}");
