@@ -19,7 +19,7 @@ use crate::delivery::buffer::Buffer;
 use crate::delivery::engine::{Subscription, Summary};
 use crate::delivery::ports::{Observer, Signal};
 use crate::kafka::Cluster;
-use crate::kafka::consumer::{ConsumerHandle, Membership};
+use crate::kafka::consumer::Membership;
 use crate::kafka::producer::SharedProducer;
 use crate::telemetry::recorder::Labels;
 use crate::telemetry::{Instruments, Telemetry};
@@ -148,8 +148,12 @@ impl Host {
             })?;
             self.groups.push(group);
         }
-        let subscriptions: Vec<(ConsumerHandle, Vec<config::TopicName>)> =
-            self.groups.iter().map(|group| (group.consumer.clone(), group.topics.clone())).collect();
+        let subscriptions = self.groups.iter().map(|group| topics::Reader {
+            group: group.name.clone(),
+            consumer: group.consumer.clone(),
+            topics: group.topics.clone(),
+        });
+        let subscriptions = subscriptions.collect();
         let watcher = topics::Watcher::new(&self.config, &cluster, subscriptions, self.health.clone())?;
         let failed = failed.clone();
         self.services.spawn(async move {

@@ -14,6 +14,7 @@ use crate::config::{Config, ConfigError};
 mod build;
 mod check;
 mod demo;
+mod dlq;
 mod new;
 mod publish;
 mod run;
@@ -39,6 +40,7 @@ enum Command {
     Test(test::Test),
     Publish(publish::Publish),
     Tail(tail::Tail),
+    Dlq(dlq::Dlq),
 }
 
 /// Why a command did not do what was asked.
@@ -76,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Test(command) => command.run(),
         Command::Publish(command) => command.run(),
         Command::Tail(command) => command.run(),
+        Command::Dlq(command) => command.run(),
     };
     // A panic has been written to stderr by then.
     let (status, message) = match std::panic::catch_unwind(run) {
@@ -105,18 +108,22 @@ struct Cluster {
 impl Cluster {
     /// The configuration file's `[kafka]`, or the defaults and the environment's.
     fn kafka(&self) -> Result<crate::config::Kafka, Failure> {
+        self.config().map(|(config, _)| config.kafka)
+    }
+
+    /// The configuration, and whether it is a file's: otherwise it is the defaults and the environment's.
+    fn config(&self) -> Result<(Config, bool), Failure> {
         let default = Path::new("sandbus.toml");
-        let config = match &self.config {
-            Some(file) => Config::load(file)?,
-            None if default.exists() => Config::load(default)?,
-            None => Config::from_text("", Path::new("."), std::env::vars_os())?,
+        let (mut config, from_file) = match &self.config {
+            Some(file) => (Config::load(file)?, true),
+            None if default.exists() => (Config::load(default)?, true),
+            None => (Config::from_text("", Path::new("."), std::env::vars_os())?, false),
         };
-        let mut kafka = config.kafka;
         if let Some(servers) = &self.bootstrap_servers {
-            kafka.bootstrap_servers.clone_from(servers);
+            config.kafka.bootstrap_servers.clone_from(servers);
         }
-        accepted(&kafka)?;
-        Ok(kafka)
+        accepted(&config.kafka)?;
+        Ok((config, from_file))
     }
 }
 

@@ -5,7 +5,7 @@
 //!   driven through everything that can happen by a model, which also has to find bugs that are planted
 //!   for it.
 //! - [`buffer`] says how much may be held, and by which partition.
-//! - [`retry`], [`verdict`], [`dead_letter`] hold the rules that are used.
+//! - [`retry`], [`verdict`], [`dead_letter`], [`incoming`] hold the rules that are used.
 //! - [`ports`] are the doors to the broker and to the guests; neither is known here.
 //! - [`engine`] is the loop of one group: it carries out what is decided.
 //! - [`report`] is what can be said of a partition.
@@ -13,6 +13,7 @@
 pub mod buffer;
 pub mod dead_letter;
 pub mod engine;
+pub mod incoming;
 mod mutants;
 pub mod partition;
 pub mod ports;

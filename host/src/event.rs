@@ -7,12 +7,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+pub mod dlq;
 pub mod identity;
 pub mod json_lines;
 pub mod outgoing;
+pub mod position;
+pub mod redrive;
 
 pub use identity::{Identity, Undecodable};
 pub use outgoing::Outgoing;
+pub use position::Position;
 
 /// A partition of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -189,6 +193,8 @@ pub struct Event {
     pub record: Record,
     /// Its type and id.
     pub identity: Identity,
+    /// How often it was redriven, this time included; 0 for one that was read from its own topic.
+    pub redrives: u32,
 }
 
 impl Event {
@@ -198,7 +204,7 @@ impl Event {
     /// Gives the record back, with the reason, where a handler could not be shown it.
     pub fn decode(record: Record) -> Result<Event, Box<(Record, Undecodable)>> {
         match Identity::of(&record) {
-            Ok(identity) => Ok(Event { record, identity }),
+            Ok(identity) => Ok(Event { record, identity, redrives: 0 }),
             Err(reason) => Err(Box::new((record, reason))),
         }
     }

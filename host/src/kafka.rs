@@ -9,6 +9,7 @@
 //! - [`commit`]: commits whose answer arrives. This, [`queue`] and [`headers`] hold the only `unsafe` code.
 //! - [`wake`]: wakes a thread for any of several reasons.
 //! - [`reader`]: reads a topic without a group, for `sandbus tail`.
+//! - [`scan`]: what a topic holds at one moment, for `sandbus dlq`.
 //! - [`embedded`]: a broker inside the process, for `sandbus demo`.
 
 use std::collections::HashMap;
@@ -31,6 +32,7 @@ pub mod headers;
 pub mod producer;
 pub mod queue;
 pub mod reader;
+pub mod scan;
 pub mod start;
 pub mod topics;
 pub mod wake;

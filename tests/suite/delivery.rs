@@ -3,6 +3,7 @@
 //! Most tests deploy the probe, whose events say what it is to do, and read what each `ack` let out.
 
 mod commits;
+mod dlq;
 mod fan_out;
 mod faults;
 mod groups;

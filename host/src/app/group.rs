@@ -57,6 +57,8 @@ pub struct Parts<'a> {
 
 /// A running group.
 pub struct Group {
+    /// Its name.
+    pub name: GroupName,
     /// To its consumer.
     pub consumer: ConsumerHandle,
     /// Topics that its handlers read.
@@ -134,7 +136,7 @@ impl Group {
             .name(format!("engine-{name}"))
             .spawn(move || summary_in.send(engine.run()))
             .context("cannot start the engine's thread")?;
-        Ok(Group { consumer, topics, signals: signals_in, summary, consumer_thread })
+        Ok(Group { name, consumer, topics, signals: signals_in, summary, consumer_thread })
     }
 
     /// Tells the engine.

@@ -1,5 +1,5 @@
-//! Waits for the source topics, makes their dead-letter topics, and subscribes the groups to what is
-//! there. It goes on asking: a topic that is missing, now or later, is named in the log and on `/readyz`.
+//! Waits for the source topics, makes their dead-letter and redrive topics, and subscribes the groups to
+//! what is there. It goes on asking: a topic that is missing, now or later, is named in the log and on `/readyz`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::admin::Health;
-use crate::config::{Config, DeadLetters, TopicName};
+use crate::config::{Config, DeadLetters, GroupName, TopicName, redrive_topic};
 use crate::kafka::Cluster;
 use crate::kafka::consumer::ConsumerHandle;
 use crate::kafka::topics::{TopicError, Topics};
@@ -17,29 +17,39 @@ use crate::kafka::topics::{TopicError, Topics};
 const AGAIN: Duration = Duration::from_secs(1);
 const NONE_MISSING: Duration = Duration::from_secs(5);
 
+/// A group, and what its handlers read.
+pub struct Reader {
+    /// The group.
+    pub group: GroupName,
+    /// Its consumer.
+    pub consumer: ConsumerHandle,
+    /// Source topics.
+    pub topics: Vec<TopicName>,
+}
+
 /// See the module's documentation.
 pub struct Watcher {
     topics: Arc<Topics>,
-    subscriptions: Vec<(ConsumerHandle, Vec<TopicName>)>,
+    readers: Vec<Reader>,
     dead_letters: DeadLetters,
     health: Arc<Health>,
     brokers: String,
 }
 
 impl Watcher {
-    /// For the groups' consumers, each with its topics.
+    /// For the groups.
     ///
     /// # Errors
     /// Where a client cannot be made.
     pub fn new(
         config: &Config,
         cluster: &Cluster,
-        subscriptions: Vec<(ConsumerHandle, Vec<TopicName>)>,
+        readers: Vec<Reader>,
         health: Arc<Health>,
     ) -> anyhow::Result<Watcher> {
         Ok(Watcher {
             topics: Arc::new(Topics::new(cluster)?),
-            subscriptions,
+            readers,
             dead_letters: config.delivery.dead_letters.clone(),
             health,
             brokers: config.kafka.bootstrap_servers.clone(),
@@ -49,10 +59,11 @@ impl Watcher {
     /// Watches for as long as the host runs.
     ///
     /// # Errors
-    /// Where a dead-letter topic cannot be made: without it an event could not be given up.
+    /// Where a dead-letter or redrive topic cannot be made: without the one an event could not be given up,
+    /// without the other not be given again.
     pub async fn run(self) -> anyhow::Result<()> {
         let mut wanted: BTreeMap<String, bool> = BTreeMap::new();
-        for topic in self.subscriptions.iter().flat_map(|(_, topics)| topics) {
+        for topic in self.readers.iter().flat_map(|reader| &reader.topics) {
             wanted.insert(topic.to_string(), false);
         }
         self.health.missing(wanted.keys().cloned().collect());
@@ -80,7 +91,9 @@ impl Watcher {
                         away = true;
                     }
                 }
-                Err(error @ TopicError::Create(..)) => return Err(error).context("the dead letters need a topic"),
+                Err(error @ TopicError::Create(..)) => {
+                    return Err(error).context("dead letters and their redrive need topics");
+                }
             }
             let complete = wanted.values().all(|ready| *ready);
             tokio::time::sleep(if complete && !away { NONE_MISSING } else { AGAIN }).await;
@@ -104,6 +117,13 @@ impl Watcher {
                     self.topics.create(&dead_letters, partitions).await?;
                     tracing::info!(topic = dead_letters, partitions, "made the topic for dead letters");
                 }
+                for reader in self.readers.iter().filter(|reader| reader.reads(topic)) {
+                    let redrive = redrive_topic(topic, &reader.group);
+                    if self.partitions(redrive.clone()).await?.is_none() {
+                        self.topics.create_redrive(&redrive).await?;
+                        tracing::info!(topic = redrive, "made the topic for redriven dead letters");
+                    }
+                }
             }
             *ready = true;
             changed = true;
@@ -118,12 +138,23 @@ impl Watcher {
     }
 
     fn subscribe(&self, wanted: &BTreeMap<String, bool>) {
-        for (consumer, topics) in &self.subscriptions {
+        let redrives = matches!(self.dead_letters, DeadLetters::Topic { .. });
+        for Reader { group, consumer, topics } in &self.readers {
             let ready = |topic: &&TopicName| wanted.get(topic.as_str()).copied().unwrap_or_default();
-            let ready: Vec<String> = topics.iter().filter(ready).map(ToString::to_string).collect();
+            let mut ready: Vec<String> = topics.iter().filter(ready).map(ToString::to_string).collect();
+            if redrives {
+                let redrives: Vec<_> = ready.iter().map(|topic| redrive_topic(topic, group)).collect();
+                ready.extend(redrives);
+            }
             if !ready.is_empty() {
                 consumer.subscribe(ready);
             }
         }
+    }
+}
+
+impl Reader {
+    fn reads(&self, topic: &str) -> bool {
+        self.topics.iter().any(|read| read.as_str() == topic)
     }
 }

@@ -11,7 +11,7 @@ use crossbeam_channel::unbounded;
 
 use super::{Done, Failure, print_line};
 use crate::app::{Host, StartError};
-use crate::config::Config;
+use crate::config::{Config, redrive_topic};
 use crate::delivery::ports::{Producer as _, Signal};
 use crate::event::{Event, RecordBuilder};
 use crate::kafka::Cluster as KafkaCluster;
@@ -26,6 +26,7 @@ use tally::Tally;
 
 const TOPIC: &str = "shop.stream";
 const NOTIFICATIONS: &str = "shop.notifications";
+const GROUP: &str = "demo";
 const PARTITIONS: i32 = 4;
 
 /// The example components that take part.
@@ -61,6 +62,7 @@ impl Demo {
         for topic in [TOPIC, NOTIFICATIONS, &dead_letters] {
             broker.create_topic(topic, PARTITIONS)?;
         }
+        broker.create_topic(&redrive_topic(TOPIC, GROUP), 1)?;
         // Handlers that happen to be in the current directory take no part.
         let nowhere = folder.join("no-such-folder");
         let text = configuration(&broker.bootstrap_servers(), &folder);
@@ -212,7 +214,7 @@ fn configuration(brokers: &str, folder: &Path) -> String {
         format!("[[handler]]\nname = {name:?}\ncomponent = {path}\n{more}")
     });
     format!(
-        "[kafka]\nbootstrap_servers = {brokers:?}\ntopics = [{TOPIC:?}]\nconsumer_group = \"demo\"\n\
+        "[kafka]\nbootstrap_servers = {brokers:?}\ntopics = [{TOPIC:?}]\nconsumer_group = {GROUP:?}\n\
          [delivery]\nretry_base_delay = \"100ms\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[handlers]\nconcurrency = 2\n{}",
         handlers.concat(),
     )

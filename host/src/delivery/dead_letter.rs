@@ -1,13 +1,21 @@
 //! The dead letter of an event: its key, value and headers as they came, and where it comes from and why
-//! it is there as `dlq_*` headers, all of them text.
+//! it is there as `dlq_*` headers, all of them text. Incoming headers of these names are replaced.
+//!
+//! - [`letter`]: a dead letter read back.
+//! - [`selection`]: which of them are meant.
+//! - [`ledger`]: which of them were redriven or purged.
+//! - [`refusal`]: which of them cannot be redriven.
 
 use std::time::SystemTime;
 
-use crate::event::Record;
+use crate::config::redrive_source;
 use crate::event::outgoing::{Outgoing, OutgoingHeader};
+use crate::event::{Record, dlq};
 
-/// Every header that a dead letter adds starts with this. Incoming ones of that name are replaced.
-pub const HEADER_PREFIX: &str = "dlq_";
+pub mod ledger;
+pub mod letter;
+pub mod refusal;
+pub mod selection;
 
 /// The longest `dlq_error_message`, in characters.
 pub const MAX_MESSAGE_CHARS: usize = 1000;
@@ -29,6 +37,14 @@ pub struct DeadLetter<'a> {
     pub group: &'a str,
     /// Name and digest of the handler that failed; `None` for a record that no handler could be shown.
     pub handler: Option<(&'a str, &'a str)>,
+    /// How often the event was redriven in vain, this time included; 0 where it was not.
+    pub redrives: u32,
+}
+
+/// The source topic of a topic that `group` reads: itself, or the one whose redrive topic it is. It is
+/// what the name of the dead-letter topic begins with.
+pub fn source_of<'a>(topic: &'a str, group: &str) -> &'a str {
+    redrive_source(topic, group).unwrap_or(topic)
 }
 
 impl DeadLetter<'_> {
@@ -36,27 +52,28 @@ impl DeadLetter<'_> {
     pub fn to_record(&self, record: &Record, topic: &str) -> Outgoing {
         let mut headers: Vec<OutgoingHeader> = record
             .headers()
-            .filter(|(name, _)| !name.starts_with(HEADER_PREFIX.as_bytes()))
+            .filter(|(name, _)| !name.starts_with(dlq::PREFIX.as_bytes()))
             .map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec)))
             .collect();
-        let mut add = |name: &str, value: String| {
-            headers.push((format!("{HEADER_PREFIX}{name}").into_bytes(), Some(value.into_bytes())));
-        };
-        add("reason", self.reason.into());
-        add("error_type", self.error_type.into());
-        add("error_message", self.message.chars().take(MAX_MESSAGE_CHARS).collect());
-        add("retry_count", self.attempt.saturating_sub(1).to_string());
-        add("timestamp", rfc3339(self.at));
+        let mut add = |name: &str, value: String| headers.push(header(name, value));
+        add(dlq::REASON, self.reason.into());
+        add(dlq::ERROR_TYPE, self.error_type.into());
+        add(dlq::ERROR_MESSAGE, self.message.chars().take(MAX_MESSAGE_CHARS).collect());
+        add(dlq::RETRY_COUNT, self.attempt.saturating_sub(1).to_string());
+        add(dlq::TIMESTAMP, rfc3339(self.at));
         if let Some(millis) = record.timestamp() {
-            add("original_timestamp", millis.to_string());
+            add(dlq::ORIGINAL_TIMESTAMP, millis.to_string());
         }
-        add("original_topic", record.topic().to_string());
-        add("original_partition", record.partition().to_string());
-        add("original_offset", record.offset().to_string());
-        add("consumer_group", self.group.into());
+        add(dlq::ORIGINAL_TOPIC, record.topic().to_string());
+        add(dlq::ORIGINAL_PARTITION, record.partition().to_string());
+        add(dlq::ORIGINAL_OFFSET, record.offset().to_string());
+        add(dlq::CONSUMER_GROUP, self.group.into());
         if let Some((name, digest)) = self.handler {
-            add("handler", name.into());
-            add("handler_digest", digest.into());
+            add(dlq::HANDLER, name.into());
+            add(dlq::HANDLER_DIGEST, digest.into());
+        }
+        if self.redrives > 0 {
+            add(dlq::REDRIVE_COUNT, self.redrives.to_string());
         }
         Outgoing {
             topic: topic.into(),
@@ -68,10 +85,14 @@ impl DeadLetter<'_> {
     }
 }
 
+fn header(name: &str, value: String) -> OutgoingHeader {
+    (name.as_bytes().to_vec(), Some(value.into_bytes()))
+}
+
 /// The same dead letter without its value: for one that is too large for its topic.
 pub fn truncated(mut letter: Outgoing) -> Outgoing {
     letter.value = None;
-    letter.headers.push((format!("{HEADER_PREFIX}truncated").into_bytes(), Some(b"true".to_vec())));
+    letter.headers.push(header(dlq::TRUNCATED, "true".into()));
     letter
 }
 
@@ -102,6 +123,7 @@ mod tests {
             at: SystemTime::UNIX_EPOCH + Duration::from_micros(1_700_000_000_123_456),
             group: "g",
             handler: Some(("h", "abc")),
+            redrives: 0,
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{Receiver, select};
 use foldhash::fast::RandomState;
 
+use super::incoming::Incoming;
 use super::partition::{Arrival, GivenUp, HandlerIndex, Lane, Policy};
 use super::ports::{Consumer, Guests, Observer, Producer, Reading, Signal, Tried, Try};
 use super::report::PartitionReport;
@@ -113,6 +114,13 @@ impl Held {
         match self {
             Held::Event(event) => &event.identity.event_type,
             Held::Undecodable(_) => error_type::OTHER,
+        }
+    }
+
+    fn redrives(&self) -> u32 {
+        match self {
+            Held::Event(event) => event.redrives,
+            Held::Undecodable(_) => 0,
         }
     }
 }
@@ -236,22 +244,32 @@ impl Engine {
     }
 
     fn receive(&mut self, assignment: Assignment, record: Record, now: Instant) {
+        // Of the record as it was read: what is restored from it may have another place, and fewer bytes.
         let (offset, bytes) = (record.offset(), record.held_bytes() as u64);
-        match Event::decode(record) {
-            Ok(event) => {
+        let arrival = |event| Arrival { offset, bytes, event, at: now };
+        match Incoming::of(record, &self.group, |name| index_of(&self.handlers, name)) {
+            Incoming::Event(event) => {
                 self.observer.consumed(&event.record, &event.identity.event_type);
                 let event = Arc::new(event);
-                let arrival = Arrival { offset, bytes, event: Held::Event(event.clone()), at: now };
                 let wants = wants(&self.handlers, &self.keys, &event);
+                self.scheduler.receive(assignment, arrival(Held::Event(event.clone())), wants, &mut self.commands);
+            }
+            Incoming::Again(event, handler) => {
+                self.observer.consumed(&event.record, &event.identity.event_type);
+                let ordering = self.handlers.get(usize::from(handler)).map_or(Ordering::Key, |of| of.ordering);
+                let wants = [(handler, lane(ordering, &self.keys, &event.record))];
+                let arrival = arrival(Held::Event(Arc::new(event)));
                 self.scheduler.receive(assignment, arrival, wants, &mut self.commands);
             }
-            Err(undecodable) => {
-                let (record, reason) = *undecodable;
-                tracing::warn!(partition = %record.topic_partition(), offset, %reason, "undecodable");
+            Incoming::Undecodable(record, reason) => {
+                tracing::warn!(partition = %record.topic_partition(), offset, reason, "undecodable");
                 self.observer.consumed(&record, error_type::OTHER);
-                let arrival = Arrival { offset, bytes, event: Held::Undecodable(Arc::new(record)), at: now };
-                let (keep, reason) = (self.dead_letters, reason.to_string());
+                let (arrival, keep) = (arrival(Held::Undecodable(Arc::new(record))), self.dead_letters);
                 self.scheduler.receive_undecodable(assignment, arrival, &reason, keep, &mut self.commands);
+            }
+            Incoming::Mark(record) => {
+                let arrival = arrival(Held::Undecodable(Arc::new(record)));
+                self.scheduler.receive(assignment, arrival, [], &mut self.commands);
             }
         }
     }
@@ -376,19 +394,25 @@ impl Engine {
     }
 }
 
+fn index_of(handlers: &[EngineHandler], name: &str) -> Option<HandlerIndex> {
+    handlers.iter().position(|handler| &*handler.name == name).map(|index| index as HandlerIndex)
+}
+
 /// Which handlers want an event, each with its lane.
 fn wants<'a>(
     handlers: &'a [EngineHandler],
     keys: &'a RandomState,
     event: &'a Event,
 ) -> impl Iterator<Item = (HandlerIndex, Option<Lane>)> + 'a {
-    handlers.iter().enumerate().filter(|(_, handler)| handler.subscription.wants(event)).map(move |(index, handler)| {
-        let lane = match handler.ordering {
-            // Records without a key share an order, apart from that of any key.
-            Ordering::Key => Some(keys.hash_one(event.record.key())),
-            Ordering::Partition => Some(0),
-            Ordering::None => None,
-        };
-        (index as HandlerIndex, lane)
-    })
+    let wanting = handlers.iter().enumerate().filter(|(_, handler)| handler.subscription.wants(event));
+    wanting.map(move |(index, handler)| (index as HandlerIndex, lane(handler.ordering, keys, &event.record)))
+}
+
+fn lane(ordering: Ordering, keys: &RandomState, record: &Record) -> Option<Lane> {
+    match ordering {
+        // Records without a key share an order, apart from that of any key.
+        Ordering::Key => Some(keys.hash_one(record.key())),
+        Ordering::Partition => Some(0),
+        Ordering::None => None,
+    }
 }

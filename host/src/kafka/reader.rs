@@ -35,18 +35,7 @@ impl TopicReader {
     /// # Errors
     /// Where no broker answers in time, or there is no such topic.
     pub fn open(cluster: &Cluster, topic: &str, start: Start, patience: Duration) -> anyhow::Result<TopicReader> {
-        let mut config = cluster.consumer();
-        // A group is needed by name only: partitions are assigned by hand and nothing is committed.
-        config
-            .set("group.id", "sandbus-tail")
-            .set("enable.auto.commit", "false")
-            .set("isolation.level", "read_committed")
-            // What stands at the end may be no record: only the client knows that it is through.
-            .set("enable.partition.eof", "true")
-            .set("allow.auto.create.topics", "false")
-            .set("auto.offset.reset", "earliest");
-        let context = PlainContext(cluster.log.clone());
-        let consumer: BaseConsumer<PlainContext> = config.create_with_context(context).map_err(not_accepted)?;
+        let consumer = connect(cluster)?;
         let servers = &cluster.kafka.bootstrap_servers;
         let metadata = consumer
             .fetch_metadata(Some(topic), patience)
@@ -99,4 +88,19 @@ impl TopicReader {
     pub fn caught_up(&self) -> bool {
         self.behind.is_empty()
     }
+}
+
+/// A client that reads and commits nothing. It connects when it is first asked.
+pub(super) fn connect(cluster: &Cluster) -> anyhow::Result<BaseConsumer<PlainContext>> {
+    let mut config = cluster.consumer();
+    // A group is needed by name only: partitions are assigned by hand and nothing is committed.
+    config
+        .set("group.id", "sandbus-tail")
+        .set("enable.auto.commit", "false")
+        .set("isolation.level", "read_committed")
+        // What stands at the end may be no record: only the client knows that it is through.
+        .set("enable.partition.eof", "true")
+        .set("allow.auto.create.topics", "false")
+        .set("auto.offset.reset", "earliest");
+    config.create_with_context(PlainContext(cluster.log.clone())).map_err(not_accepted)
 }

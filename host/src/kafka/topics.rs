@@ -11,6 +11,14 @@ use super::{Cluster, PlainContext};
 /// How long one question to the brokers may take.
 const ASK: Duration = Duration::from_secs(5);
 
+/// A redrive topic's partitions. A redrive is rare, and its order is not promised: one reader is enough.
+const REDRIVE_PARTITIONS: i32 = 1;
+
+/// What is written to a redrive topic stays: it says what was redriven and purged, for as long as the dead
+/// letters are there. Compaction would take from it what has a key, and refuse what has none.
+const REDRIVE_CONFIG: [(&str, &str); 3] =
+    [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
+
 /// Asks a cluster about its topics. Every call blocks, for seconds where no broker answers.
 pub struct Topics {
     // A consumer, because a producer's question would make the topic it asks for.
@@ -59,12 +67,25 @@ impl Topics {
         }
     }
 
-    /// Makes a topic, with the cluster's own replication. One that is there already is fine.
+    /// Makes a topic, with the cluster's own replication and configuration. One that is there already is fine.
     ///
     /// # Errors
     /// Where no broker answers, or it refuses.
     pub async fn create(&self, topic: &str, partitions: i32) -> Result<(), TopicError> {
-        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+        self.make(NewTopic::new(topic, partitions, TopicReplication::Fixed(-1))).await
+    }
+
+    /// Makes a redrive topic: one partition, kept without limit. One that is there already is fine, however
+    /// many partitions it has.
+    ///
+    /// # Errors
+    /// Where no broker answers, or it refuses.
+    pub async fn create_redrive(&self, topic: &str) -> Result<(), TopicError> {
+        let new = NewTopic::new(topic, REDRIVE_PARTITIONS, TopicReplication::Fixed(-1));
+        self.make(REDRIVE_CONFIG.iter().fold(new, |new, (name, value)| new.set(name, value))).await
+    }
+
+    async fn make(&self, new: NewTopic<'_>) -> Result<(), TopicError> {
         let options = AdminOptions::new().operation_timeout(Some(ASK)).request_timeout(Some(ASK));
         let answers = self.admin.create_topics([&new], &options).await.map_err(TopicError::Away)?;
         match answers.into_iter().next() {

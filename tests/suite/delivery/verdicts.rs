@@ -28,7 +28,7 @@ fn assert_none(dead_letters: &Topic) {
 
 /// The time of the log line about a failed try.
 #[track_caller]
-fn failed_at(host: &Host, attempt: u32) -> String {
+pub(super) fn failed_at(host: &Host, attempt: u32) -> String {
     let record = host.log_record(&format!("the failure of try {attempt}"), SOON, |record| {
         record["verdict"].is_string() && record["attempt"] == attempt
     });

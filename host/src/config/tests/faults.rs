@@ -77,6 +77,7 @@ fn kafka() {
             &format!("[kafka]\nconsumer_group = \"{}\"\n", "g".repeat(240)),
             "[kafka]\ntopics = [\"a\", \"a.dlq\"]\n",
             "[kafka]\ntopics = [\"a\", \"a.default.redrive\"]\n",
+            "[kafka]\ntopics = [\"b.default.redrive\"]\n",
             "[delivery]\ndlq_topic_suffix = \".default.redrive\"\n",
         ]
     );

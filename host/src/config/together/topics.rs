@@ -7,7 +7,7 @@ use crate::config::delivery::DeliveryKeys;
 use crate::config::handlers::Draft;
 use crate::config::kafka::KafkaKeys;
 use crate::config::key::Reading;
-use crate::config::{Fault, Found, Group, GroupName, TopicName};
+use crate::config::{Fault, Found, Group, GroupName, TopicName, redrive_source, redrive_topic};
 
 /// What a topic is for, and whom to blame if it cannot be.
 struct Role<'a> {
@@ -27,7 +27,8 @@ pub(in crate::config) fn check(context: &Context, kafka: &KafkaKeys, delivery: &
     let group_name = Reading { value: group.value.to_string(), path: group.path.clone(), origin: group.origin.clone() };
     let readers = readers(kafka, &group.value, handlers);
     let mut taken: BTreeMap<String, Role<'_>> = BTreeMap::new();
-    for role in sources(&readers).chain(dead_letters(&readers, suffix)).chain(redrives(&readers, &group_name)) {
+    let own = dead_letters(&readers, suffix).chain(redrives(&readers, &group_name));
+    for role in sources(&readers).chain(own).chain(lookalikes(&readers, &group_name)) {
         if let Some(blamed) = role.blamed {
             too_long(context, blamed, &role);
         }
@@ -74,9 +75,23 @@ fn dead_letters<'a>(readers: &[(&TopicName, String)], suffix: &'a Reading<String
 
 fn redrives<'a>(readers: &[(&TopicName, String)], blamed: &'a Reading<String>) -> impl Iterator<Item = Role<'a>> {
     readers.iter().map(move |(topic, group)| Role {
-        topic: format!("{topic}.{group}.redrive"),
+        topic: redrive_topic(topic, group),
         role: format!("the redrive topic of {topic} for the group {group}"),
         blamed: Some(blamed),
+    })
+}
+
+/// Source topics that their own group would take for a redrive topic, though of a topic that it does not
+/// read: a host tells them apart by name.
+fn lookalikes<'a>(readers: &[(&TopicName, String)], blamed: &'a Reading<String>) -> impl Iterator<Item = Role<'a>> {
+    readers.iter().filter_map(move |(topic, group)| {
+        let source = redrive_source(topic, group)?;
+        let read = readers.iter().any(|(other, by)| other.as_str() == source && by == group);
+        (!read).then(|| Role {
+            topic: topic.to_string(),
+            role: format!("the redrive topic of {source} for the group {group}"),
+            blamed: Some(blamed),
+        })
     })
 }
 

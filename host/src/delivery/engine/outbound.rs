@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{EngineHandler, Held};
-use crate::delivery::dead_letter::{DeadLetter, truncated};
+use crate::delivery::dead_letter::{DeadLetter, source_of, truncated};
 use crate::delivery::partition::{GivenUp, HandlerIndex};
 use crate::delivery::ports::{Observer, Producer, SendError, Tried};
 use crate::delivery::scheduler::{Assignment, DeliveryId};
@@ -140,7 +140,7 @@ impl Outbound {
             let Some((id, given_up, at)) = self.letters.pop_front() else { return };
             let GivenUp { handler, event, reason, error_type, message, attempt, .. } = given_up;
             let record = event.record();
-            let topic = format!("{}{}", record.topic(), self.suffix);
+            let topic = format!("{}{}", source_of(record.topic(), &self.group), self.suffix);
             let named = handler.and_then(|handler| handlers.get(usize::from(handler)));
             let letter = DeadLetter {
                 reason: reason.name(),
@@ -150,6 +150,7 @@ impl Outbound {
                 at,
                 group: &self.group,
                 handler: named.map(|handler| (&*handler.name, &*handler.digest)),
+                redrives: event.redrives(),
             };
             let record = Arc::new(letter.to_record(record, &topic));
             self.send(Sending { id, record, purpose: Purpose::DeadLetter { handler, reason, error_type } });
