@@ -1,6 +1,6 @@
 //! The harness of the end-to-end tests: real Apache Kafka, and the built `sandbus` as a process.
 //!
-//! - [`kafka`] starts, stops and restarts a broker, and says how to connect to one.
+//! - [`kafka`] starts, stops and restarts a broker or three, and says how to connect to one.
 //! - [`proxy`] stands between clients and a broker, and loses, holds up or refuses what they say.
 //! - [`topic`] creates topics and writes and reads records down to the last byte of a header name.
 //! - [`group`] looks at what a consumer group has committed.
@@ -22,6 +22,6 @@ pub mod topic;
 pub use eventually::eventually;
 pub use group::Group;
 pub use host::{Deployment, Host};
-pub use kafka::{Connection, Kafka};
+pub use kafka::{Cluster, Connection, Kafka};
 pub use proxy::Proxy;
 pub use topic::{Record, StoredRecord, Topic};
