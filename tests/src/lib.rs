@@ -5,10 +5,12 @@
 //! - [`topic`] creates topics and writes and reads records down to the last byte of a header name.
 //! - [`group`] looks at what a consumer group has committed.
 //! - [`host`] deploys a configuration, runs the host on it, and watches its log, health and metrics.
+//! - [`chaos`] harms hosts, brokers and the network while events flow, and compares everything afterwards.
 //! - [`process`] is what the last two and `with-kafka` share: children that never outlive their parent.
 //!
 //! Every wait has a deadline. One that passes panics and says what was awaited and what was seen last.
 
+pub mod chaos;
 pub mod eventually;
 pub mod group;
 pub mod host;

@@ -15,6 +15,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 
+pub(crate) use reader::stored;
 pub use record::{Record, StoredRecord};
 
 use crate::kafka::Connection;
