@@ -7,6 +7,7 @@
 
 mod checker;
 mod follower;
+mod journal;
 mod load;
 mod member;
 mod nemesis;
@@ -33,6 +34,7 @@ use crate::topic::Topic;
 use crate::{eventually, names};
 use checker::Checker;
 use follower::{Follower, Groups, Sampler, Topics};
+use journal::Journal;
 use load::Load;
 use member::{Common, Member};
 use nemesis::{Nemesis, Victims};
@@ -136,7 +138,8 @@ impl Run {
     fn to_the_end(&self, settings: &Settings) -> Result<Outcome> {
         let direct = lock(&self.cluster).connection();
         let (load_ends, follower_ends) = (Arc::new(Stop::default()), Arc::new(Stop::default()));
-        let follower = Follower::start(&direct, &self.topics, &self.groups, &self.checker, &follower_ends);
+        let journal = Journal::create(lock(&self.folder).path()).context("begin a journal")?;
+        let follower = Follower::start(&direct, &self.topics, &self.groups, &self.checker, journal, &follower_ends);
         let source = self.topics.source.name();
         let load = Load::start(&direct, source, settings.rate, settings.seed, &self.checker, &load_ends);
         for member in self.members.iter() {

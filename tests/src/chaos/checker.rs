@@ -38,7 +38,7 @@ pub type Place = (i32, i64);
 pub type Stamp = u32;
 
 /// One result of the probe.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Ack {
     /// In [`HANDLERS`].
     pub handler: usize,
@@ -50,6 +50,8 @@ pub struct Ack {
     pub key: u16,
     /// The try, from 1.
     pub attempt: u8,
+    /// Which incarnation of which host says so.
+    pub by: String,
     /// The first sample at which it was in the topic.
     pub stamp: Stamp,
 }
@@ -92,6 +94,8 @@ pub struct Findings {
     pub dead_letters: u64,
     /// Results and dead letters beyond the first. No fault: deliveries are at least once.
     pub duplicates: u64,
+    /// Samples of a group's commits.
+    pub samples: u64,
     /// Offsets that were compared with a commit, once for each group.
     pub commits_checked: u64,
     /// What is wrong, the first five hundred of it.
@@ -128,8 +132,8 @@ enum Topic {
 #[derive(Debug, Default)]
 pub struct Checker {
     partitions: Vec<Vec<Event>>,
-    /// The offset of the newest first end of each lane.
-    newest: HashMap<(Topic, usize, i32, u16), i64>,
+    /// The offset of the newest first end of each lane, and whose it was.
+    newest: HashMap<(Topic, usize, i32, u16), (i64, String)>,
     causes: Vec<String>,
     samples: Stamp,
     /// Highest offsets so far with the samples that showed them first, in order.
@@ -153,7 +157,7 @@ impl Checker {
 
     /// The next result of its partition.
     pub fn acked(&mut self, ack: &Ack) {
-        let Ack { handler, place, number, key, attempt, stamp } = *ack;
+        let Ack { handler, place, number, key, attempt, ref by, stamp } = *ack;
         self.claim(place, number);
         let ends = &mut self.event(place).ends[handler];
         if !ends.any() {
@@ -163,7 +167,7 @@ impl Checker {
         ends.acks = ends.acks.saturating_add(1);
         if first {
             ends.attempt = attempt;
-            self.in_order(Topic::Results, handler, place, key);
+            self.in_order(Topic::Results, handler, place, key, by);
         } else if ends.attempt != attempt {
             let text = format!("{place:?}: acknowledged by {} in try {attempt}, and once in another", name(handler));
             self.unexpected(text);
@@ -191,7 +195,7 @@ impl Checker {
         }
         // What no handler is shown is in no handler's order.
         if let Some(handler) = letter.handler.filter(|_| first) {
-            self.in_order(Topic::DeadLetters, handler, place, letter.key);
+            self.in_order(Topic::DeadLetters, handler, place, letter.key, "a host");
         }
         if other_cause {
             self.unexpected(format!("{place:?}: a dead letter for {}, and once for something else", letter.cause));
@@ -208,6 +212,7 @@ impl Checker {
             }
         }
         self.samples += 1;
+        self.findings.samples += 1;
         for partition in committed.keys() {
             self.check_commits(group, *partition);
         }
@@ -338,18 +343,20 @@ impl Checker {
         }
     }
 
-    fn in_order(&mut self, topic: Topic, handler: usize, place: Place, key: u16) {
+    fn in_order(&mut self, topic: Topic, handler: usize, place: Place, key: u16, by: &str) {
         let (partition, offset) = place;
-        let newest = self.newest.entry((topic, handler, partition, key)).or_insert(offset);
-        let before = *newest;
-        *newest = before.max(offset);
-        if offset < before {
-            self.findings.out_of_order += 1;
-            self.note(format!(
-                "out of order: {}, key {key}, partition {partition}: {offset} came after {before} in the {topic:?}",
-                name(handler)
-            ));
+        let newest = self.newest.entry((topic, handler, partition, key)).or_insert((offset, by.to_owned()));
+        if offset >= newest.0 {
+            *newest = (offset, by.to_owned());
+            return;
         }
+        let (before, other) = newest.clone();
+        self.findings.out_of_order += 1;
+        self.note(format!(
+            "out of order: {}, key {key}, partition {partition}: {offset} of {by} came after {before} of {other} in the \
+             {topic:?}",
+            name(handler)
+        ));
     }
 
     fn claim(&mut self, place: Place, number: u32) {

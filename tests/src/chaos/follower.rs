@@ -15,6 +15,7 @@ use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::checker::{Ack, Checker, Letter, Stamp};
+use super::journal::Journal;
 use super::load::key_number;
 use super::plan::{Cause, Group, HANDLERS};
 use super::stop::Stop;
@@ -79,10 +80,11 @@ impl Follower {
         topics: &Topics,
         groups: &Groups,
         checker: &Arc<Mutex<Checker>>,
+        journal: Journal,
         stop: &Arc<Stop>,
     ) -> Follower {
         let (sender, receiver) = channel();
-        let reader = Reader::new(connection, topics, groups.clone(), Arc::clone(checker), receiver);
+        let reader = Reader::new(connection, topics, groups.clone(), Arc::clone(checker), receiver, journal);
         let sampler = Sampler::new(connection, topics, groups);
         let stop = Arc::clone(stop);
         let thread = |name: &str| std::thread::Builder::new().name(name.into());
@@ -211,6 +213,7 @@ struct Reader {
     pending: VecDeque<Sample>,
     /// Up to where each partition is read.
     read: Ends,
+    journal: Journal,
 }
 
 impl Reader {
@@ -220,6 +223,7 @@ impl Reader {
         groups: Groups,
         checker: Arc<Mutex<Checker>>,
         samples: Receiver<Sample>,
+        journal: Journal,
     ) -> Reader {
         let consumer = consumer(connection, "chaos-reader");
         let mut assignment = TopicPartitionList::new();
@@ -231,7 +235,7 @@ impl Reader {
         }
         consumer.assign(&assignment).expect("a valid assignment");
         let topics = topics.clone();
-        Reader { consumer, topics, groups, checker, samples, pending: VecDeque::new(), read: Ends::new() }
+        Reader { consumer, topics, groups, checker, samples, pending: VecDeque::new(), read: Ends::new(), journal }
     }
 
     /// Until nobody samples any more and the last sample is told.
@@ -262,9 +266,11 @@ impl Reader {
         let stamp = self.stamp(&topic, &record);
         if topic == self.topics.results.name() {
             let ack = ack(&record, stamp);
+            self.journal.ack(&record, &ack);
             self.checker().acked(&ack);
         } else {
             let letter = self.letter(&record, stamp);
+            self.journal.letter(&record, &letter);
             self.checker().dead_lettered(&letter);
         }
         self.read.insert((topic, record.partition), record.offset + 1);
@@ -285,6 +291,8 @@ impl Reader {
                 return;
             }
             let sample = self.pending.pop_front().expect("it was there just now");
+            let number = self.checker().samples();
+            self.journal.sample(number, sample.group, &sample.committed);
             self.checker().sampled(sample.group, &sample.committed);
         }
     }
@@ -311,9 +319,10 @@ impl Reader {
 /// A result of the probe, whose config key `name` is `HANDLER@HOST.INCARNATION`.
 fn ack(record: &StoredRecord, stamp: Stamp) -> Ack {
     let name = text(record, "probe_handler");
-    let name = name.split_once('@').map_or(name, |(name, _)| name);
+    let (name, by) = name.split_once('@').unwrap_or_else(|| panic!("a strange name in {record:?}"));
     Ack {
         handler: handler(name, record),
+        by: by.to_owned(),
         place: (number(record, "probe_partition"), number(record, "probe_offset")),
         number: event_number(record),
         key: event_key(record),

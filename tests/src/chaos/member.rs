@@ -1,5 +1,6 @@
 //! One host of the group, over all of its incarnations.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,17 @@ use crate::process::Process;
 const LEAVE: Duration = Duration::from_secs(20);
 /// What a host that was asked to end may end with: 1 says that it has abandoned something.
 const ORDERLY: [i32; 2] = [0, 1];
+/// Properties of librdkafka: what is gone is missed soon, and looked for again soon.
+const PROPERTIES: &[(&str, &str)] = &[
+    ("session.timeout.ms", "6000"),
+    ("heartbeat.interval.ms", "1000"),
+    ("socket.timeout.ms", "6000"),
+    ("reconnect.backoff.ms", "50"),
+    ("reconnect.backoff.max.ms", "500"),
+    ("topic.metadata.refresh.interval.ms", "2000"),
+];
+/// Those that the newer group protocol refuses.
+const SESSION: [&str; 2] = ["session.timeout.ms", "heartbeat.interval.ms"];
 
 /// What every host of a run is told, besides who it is.
 #[derive(Debug, Clone)]
@@ -141,10 +153,23 @@ impl Member {
         self.misdeeds.push(format!("{name}, incarnation {incarnation}: {what}"));
     }
 
+    /// The lines of `[kafka.properties]`. `{host}` in a value is the host's name.
+    fn properties(&self) -> String {
+        let Common { brokers, properties, .. } = &self.common;
+        let mut all: BTreeMap<&str, String> = PROPERTIES.iter().map(|(name, value)| (*name, (*value).into())).collect();
+        // Then the brokers say how long a session is.
+        if properties.iter().any(|(name, value)| (&**name, &**value) == ("group.protocol", "consumer")) {
+            SESSION.iter().for_each(|name| drop(all.remove(name)));
+        }
+        for (name, value) in brokers.properties().iter().chain(properties) {
+            all.insert(name, value.replace("{host}", &self.name));
+        }
+        all.iter().map(|(name, value)| format!("{name:?} = {value:?}\n")).collect()
+    }
+
     fn config(&self) -> String {
-        let Common { brokers, topic, results, group, properties } = &self.common;
-        let properties = brokers.properties().iter().chain(properties);
-        let properties: String = properties.map(|(name, value)| format!("{name:?} = {value:?}\n")).collect();
+        let Common { brokers, topic, results, group, .. } = &self.common;
+        let properties = self.properties();
         let mut config = format!(
             r#"[kafka]
 bootstrap_servers = {:?}
@@ -152,12 +177,6 @@ topics = [{topic:?}]
 consumer_group = {group:?}
 
 [kafka.properties]
-"session.timeout.ms" = 6000
-"heartbeat.interval.ms" = 1000
-"socket.timeout.ms" = 6000
-"reconnect.backoff.ms" = 50
-"reconnect.backoff.max.ms" = 500
-"topic.metadata.refresh.interval.ms" = 2000
 {properties}
 [delivery]
 commit_interval = "200ms"

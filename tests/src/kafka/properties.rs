@@ -69,6 +69,11 @@ const MEMBER: &[(&str, &str)] = &[
     ("broker.heartbeat.interval.ms", "1000"),
     ("replica.lag.time.max.ms", "4000"),
     ("replica.socket.timeout.ms", "4000"),
+    // As tests set it for the classic group protocol.
+    ("group.consumer.min.session.timeout.ms", "6000"),
+    ("group.consumer.session.timeout.ms", "6000"),
+    ("group.consumer.min.heartbeat.interval.ms", "1000"),
+    ("group.consumer.heartbeat.interval.ms", "1000"),
     // Three nodes, and what they serve, share a small machine.
     ("num.network.threads", "2"),
     ("num.io.threads", "4"),

@@ -16,7 +16,7 @@ fn written(plans: &[Plan]) -> Checker {
 
 fn ack(handler: usize, offset: i64, stamp: Stamp) -> Ack {
     let number = 100 + u32::try_from(offset).unwrap();
-    Ack { handler, place: (0, offset), number, key: KEY, attempt: 1, stamp }
+    Ack { handler, place: (0, offset), number, key: KEY, attempt: 1, by: "host-1.1".into(), stamp }
 }
 
 fn letter(handler: Option<usize>, offset: i64, cause: &str) -> Letter {
