@@ -51,6 +51,8 @@ const HOSTS: usize = 3;
 const BEGIN: Duration = Duration::from_secs(90);
 /// Until all is final and committed, after everything was healed.
 const QUIET: Duration = Duration::from_secs(180);
+/// For results to be read that stood in Kafka before the last commit.
+const STRAGGLERS: Duration = Duration::from_secs(20);
 /// Between two looks at who still runs.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -236,17 +238,27 @@ impl Run {
         );
     }
 
-    /// Until every acknowledged event is final and committed.
+    /// Until every acknowledged event is final and committed; not for long after it is committed and not final.
     fn wait_quiet(&self, sampler: &Sampler) -> Result<(), String> {
-        eventually::poll("all events to be final and committed", QUIET, || {
+        let mut committed: Option<Instant> = None;
+        let what = "all events to be final and committed";
+        let looked = eventually::poll(what, QUIET, || {
             let mut unfinished = lock(&self.checker).unfinished().collect::<Vec<_>>();
+            let behind = sampler.all_committed();
             if unfinished.is_empty() {
-                return sampler.all_committed();
+                return behind.map(Ok);
             }
             let count = unfinished.len();
             unfinished.truncate(5);
-            Err(format!("{count} ends are missing, such as of {unfinished:?}"))
-        })
+            let message = format!("{count} ends are missing, such as of {unfinished:?}; committed: {behind:?}");
+            if behind.is_err() {
+                committed = None;
+            } else if committed.get_or_insert_with(Instant::now).elapsed() > STRAGGLERS {
+                return Ok(Err(format!("everything is committed, and yet {message}")));
+            }
+            Err(message)
+        });
+        looked?
     }
 
     fn judge(&self, seed: u64, time: Duration, misdeeds: Vec<String>) -> Verdict {

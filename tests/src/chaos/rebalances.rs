@@ -16,10 +16,11 @@ pub(super) fn count<'a>(logs: impl IntoIterator<Item = &'a Path>, groups: &[Stri
     u32::try_from(generations.len() - formed.len()).expect("few generations")
 }
 
-/// `Stabilized group NAME generation 5 with 3 members`, wherever in the line.
+/// `Stabilized group NAME generation 5 with 3 members` of the classic protocol, `[GroupId NAME] Bumped group epoch to 5
+/// with metadata` of the newer one, wherever in the line.
 fn generation(line: &str, groups: &[String]) -> Option<(usize, u32)> {
-    let (_, rest) = line.split_once("Stabilized group ")?;
-    let (name, rest) = rest.split_once(" generation ")?;
+    let parts = [("Stabilized group ", " generation "), ("[GroupId ", "] Bumped group epoch to ")];
+    let (name, rest) = parts.iter().find_map(|(before, between)| line.split_once(before)?.1.split_once(between))?;
     let group = groups.iter().position(|group| group == name)?;
     Some((group, rest.split(' ').next()?.parse().ok()?))
 }
@@ -39,5 +40,10 @@ mod tests {
         fs::write(&other, format!("{}{}{}", line("g", 2), line("g", 3), line("g.own", 1))).unwrap();
         let groups = ["g".to_owned(), "g.own".to_owned()];
         assert_eq!(count([&*one, &*other], &groups), 2);
+
+        let line =
+            |epoch: u32| format!("[GroupCoordinator id=3] [GroupId g] Bumped group epoch to {epoch} with metadata\n");
+        fs::write(&one, format!("{}{}{}", line(1), line(2), line(3))).unwrap();
+        assert_eq!(count([&*one], &groups), 2);
     }
 }
