@@ -4,22 +4,22 @@
 //! made for this broker alone. Ports and data stay the same over [`Kafka::stop`], [`Kafka::kill`] and
 //! [`Kafka::start_again`]. Dropping it ends the process and removes the data.
 
+mod cluster;
 mod connection;
 pub mod environment;
 mod installation;
+mod node;
 mod properties;
 mod readiness;
 mod security;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
-use tempfile::TempDir;
+use anyhow::{Result, anyhow};
 
+pub use cluster::Cluster;
 pub use connection::{Connection, Mechanism, Sasl};
 pub use installation::VERSION;
 pub use security::authority_pem;
@@ -27,15 +27,12 @@ pub use security::authority_pem;
 use crate::ports;
 use crate::process::Process;
 use installation::Installation;
-use properties::Node;
+use node::{Java, Node};
+use properties::Ports;
 use security::Security;
 
-/// For the start of a broker on a machine with two busy cores; it takes about 4 s on an idle one.
-const START: Duration = Duration::from_secs(120);
-/// For a broker that was asked to stop.
-const STOP: Duration = Duration::from_secs(60);
-/// For a Java that ends before optimised code would pay.
-const COMPILE_FAST: &[&str] = &["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
+/// Of a broker's heap, in MiB.
+const HEAP: u32 = 512;
 const NOT_STARTED: &str = "Kafka did not start";
 /// Starts with fresh ports, in case another process takes one between our look and Kafka's bind.
 const STARTS: u32 = 3;
@@ -52,14 +49,10 @@ pub struct Setup {
 /// A broker of one's own, running or stopped.
 #[derive(Debug)]
 pub struct Kafka {
-    installation: Installation,
-    node: Node,
+    ports: Ports,
     security: Security,
-    short_lived: bool,
     cancelled: Arc<AtomicBool>,
-    // Before the directory: fields drop in order, and the broker must not write into a removed one.
-    process: Option<Process>,
-    directory: TempDir,
+    node: Node,
 }
 
 impl Setup {
@@ -104,7 +97,7 @@ impl Setup {
             let Err(error) = kafka.launch() else {
                 return Ok(kafka);
             };
-            if start < STARTS && kafka.lost_a_port() {
+            if start < STARTS && kafka.node.lost_a_port() {
                 start += 1;
                 continue;
             }
@@ -114,26 +107,16 @@ impl Setup {
 
     /// Directory, ports, certificates and formatted storage of a broker that has not run yet.
     fn prepare(&self, installation: Installation) -> Result<Kafka> {
-        let directory =
-            tempfile::Builder::new().prefix("sandbus-kafka-").tempdir().context("make a directory for Kafka")?;
-        let node = Node {
+        let node = Node::new(installation, Java { heap: HEAP, short_lived: self.short_lived })?;
+        let ports = Ports {
             plaintext: self.port.map_or_else(ports::free, ports::preferably),
             sasl_ssl: ports::free(),
             controller: ports::free(),
         };
-        let security = Security::generate(directory.path())?;
-        let properties = properties::server(&node, directory.path(), &security, &self.properties);
-        let mut kafka = Kafka {
-            installation,
-            node,
-            security,
-            short_lived: self.short_lived,
-            cancelled: Arc::clone(&self.cancelled),
-            process: None,
-            directory,
-        };
-        fs::write(kafka.properties_file(), properties).context("write server.properties")?;
-        if let Err(error) = kafka.format() {
+        let security = Security::generate(node.directory())?;
+        let properties = properties::alone(&ports, node.directory(), &security, &self.properties);
+        let mut kafka = Kafka { ports, security, cancelled: Arc::clone(&self.cancelled), node };
+        if let Err(error) = kafka.format(&properties) {
             return Err(kafka.keep_log(NOT_STARTED, error));
         }
         Ok(kafka)
@@ -160,14 +143,14 @@ impl Kafka {
     /// Where the PLAINTEXT listener is, the same for as long as this value lives.
     #[must_use]
     pub fn connection(&self) -> Connection {
-        Connection::plaintext(&format!("127.0.0.1:{}", self.node.plaintext))
+        Connection::plaintext(&format!("127.0.0.1:{}", self.ports.plaintext))
     }
 
     /// Where the SASL_SSL listener is, and what it asks for.
     #[must_use]
     pub fn sasl(&self) -> Sasl {
         Sasl {
-            bootstrap: format!("localhost:{}", self.node.sasl_ssl),
+            bootstrap: format!("localhost:{}", self.ports.sasl_ssl),
             user: security::USER.to_owned(),
             password: self.security.password.clone(),
             authority: self.security.authority.clone(),
@@ -177,7 +160,7 @@ impl Kafka {
     /// The process id of the running broker.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.process.as_ref().map(Process::id)
+        self.node.process().map(Process::id)
     }
 
     /// Stops the broker in order (`SIGTERM`) and waits for its end. Ports and data stay.
@@ -186,10 +169,7 @@ impl Kafka {
     /// When it does not run, or does not end.
     #[track_caller]
     pub fn stop(&mut self) {
-        let mut process = self.process.take().expect("Kafka runs");
-        if let Err(message) = process.terminate(STOP) {
-            panic!("{message}\n{}", self.log_tail());
-        }
+        self.node.stop();
     }
 
     /// Ends the broker as a crash would (`SIGKILL`). Ports and data stay.
@@ -198,7 +178,7 @@ impl Kafka {
     /// When it does not run.
     #[track_caller]
     pub fn kill(&mut self) {
-        self.process.take().expect("Kafka runs").kill();
+        self.node.kill();
     }
 
     /// Starts a stopped broker on the same ports and data, and waits until it answers.
@@ -207,7 +187,7 @@ impl Kafka {
     /// When it runs already or does not come up.
     #[track_caller]
     pub fn start_again(&mut self) {
-        assert!(self.process.is_none(), "Kafka runs already");
+        assert!(self.node.process().is_none(), "Kafka runs already");
         if let Err(error) = self.launch() {
             panic!("{:#}", self.keep_log(NOT_STARTED, error));
         }
@@ -216,75 +196,40 @@ impl Kafka {
     /// Why the broker has ended by itself, if it has: the message names its log, which is kept, and holds the end of it.
     /// It is given once.
     pub fn failure(&mut self) -> Option<anyhow::Error> {
-        let status = self.process.as_mut()?.ended()?;
-        self.process = None;
-        Some(self.keep_log("Kafka ended by itself", anyhow!("{status}")))
+        let error = self.node.failure()?;
+        Some(self.keep_log("Kafka ended by itself", error))
     }
 
     /// The broker's log, standard output and error of all its starts together.
     #[must_use]
     pub fn log_file(&self) -> PathBuf {
-        self.directory.path().join("kafka.log")
+        self.node.log_file()
     }
 
-    fn properties_file(&self) -> PathBuf {
-        self.directory.path().join("server.properties")
-    }
-
-    fn spawn(&self, java: &[&str], class: &str, arguments: &[&str]) -> Result<Process> {
-        let directory = self.directory.path();
-        let arguments = [java, &[class], arguments].concat();
-        self.installation.run(class, directory, &self.log_file(), &arguments)
-    }
-
-    fn format(&mut self) -> Result<()> {
-        let id = properties::cluster_id();
-        let file = self.properties_file();
+    fn format(&self, properties: &str) -> Result<()> {
         let credentials = self.security.scram_arguments();
-        let mut arguments = vec!["format", "--standalone", "-t", &id, "-c", text(&file)?];
+        let mut arguments = vec!["--standalone"];
         for credential in &credentials {
             arguments.extend(["--add-scram", credential]);
         }
-        let mut process = self.spawn(COMPILE_FAST, "kafka.tools.StorageTool", &arguments)?;
-        let status = process.wait(START).map_err(|message| anyhow!(message))?;
-        ensure!(status.success(), "formatting Kafka's storage ended with {status}");
-        Ok(())
+        self.node.format(properties, &properties::cluster_id(), &arguments)
     }
 
     fn launch(&mut self) -> Result<()> {
-        let file = self.properties_file();
-        let java = if self.short_lived { COMPILE_FAST } else { &[] };
-        let mut process = self.spawn(java, "kafka.Kafka", &[text(&file)?])?;
+        self.node.launch()?;
         let listeners = [self.connection(), self.sasl().connection(Mechanism::ScramSha256)];
-        readiness::wait(&mut process, &listeners, START, &self.cancelled)?;
-        self.process = Some(process);
-        Ok(())
-    }
-
-    fn lost_a_port(&self) -> bool {
-        fs::read_to_string(self.log_file()).is_ok_and(|log| log.contains("Address already in use"))
-    }
-
-    fn log_tail(&self) -> String {
-        let log = fs::read(self.log_file()).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(30)..].join("\n")
+        self.node.wait_ready(&listeners, &self.cancelled)
     }
 
     /// `what` and `error` with the end of the log, which outlives this broker. Without a log, or when nobody waits for
     /// the broker any more, nothing is kept.
     fn keep_log(&mut self, what: &'static str, error: anyhow::Error) -> anyhow::Error {
-        let tail = self.log_tail();
+        let tail = self.node.log_tail();
         if tail.is_empty() || self.cancelled.load(Ordering::Relaxed) {
             return error.context(what);
         }
-        self.directory.disable_cleanup(true);
+        self.node.keep();
         let log = self.log_file();
         anyhow!("{what}: {error:#}\nIts log is {}, and ends with:\n{tail}", log.display())
     }
-}
-
-fn text(path: &Path) -> Result<&str> {
-    path.to_str().with_context(|| format!("the path {} is not UTF-8", path.display()))
 }

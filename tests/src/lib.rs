@@ -1,13 +1,16 @@
 //! The harness of the end-to-end tests: real Apache Kafka, and the built `sandbus` as a process.
 //!
-//! - [`kafka`] starts, stops and restarts a broker, and says how to connect to one.
+//! - [`kafka`] starts, stops and restarts a broker or three, and says how to connect to one.
+//! - [`proxy`] stands between clients and a broker, and loses, holds up or refuses what they say.
 //! - [`topic`] creates topics and writes and reads records down to the last byte of a header name.
 //! - [`group`] looks at what a consumer group has committed.
 //! - [`host`] deploys a configuration, runs the host on it, and watches its log, health and metrics.
+//! - [`chaos`] harms hosts, brokers and the network while events flow, and compares everything afterwards.
 //! - [`process`] is what the last two and `with-kafka` share: children that never outlive their parent.
 //!
 //! Every wait has a deadline. One that passes panics and says what was awaited and what was seen last.
 
+pub mod chaos;
 pub mod eventually;
 pub mod group;
 pub mod host;
@@ -15,10 +18,12 @@ pub mod kafka;
 pub mod names;
 pub mod ports;
 pub mod process;
+pub mod proxy;
 pub mod topic;
 
 pub use eventually::eventually;
 pub use group::Group;
 pub use host::{Deployment, Host};
-pub use kafka::{Connection, Kafka};
+pub use kafka::{Cluster, Connection, Kafka};
+pub use proxy::Proxy;
 pub use topic::{Record, StoredRecord, Topic};

@@ -10,11 +10,12 @@ mod writer;
 
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 
+pub(crate) use reader::stored;
 pub use record::{Record, StoredRecord};
 
 use crate::kafka::Connection;
@@ -41,7 +42,7 @@ impl Topic {
         Topic::create_named(connection, &names::unique(&names::test_name()), partitions)
     }
 
-    /// Creates a topic of that name and waits until the broker shows it.
+    /// Creates a topic of that name, with as many replicas as is usual there, and waits until the broker shows it.
     ///
     /// # Panics
     /// When it exists already, or the broker refuses or does not answer.
@@ -49,15 +50,24 @@ impl Topic {
     #[track_caller]
     pub fn create_named(connection: &Connection, name: &str, partitions: i32) -> Topic {
         let topic = Topic::named(connection, name);
-        let new = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let new = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
         let created = pollster::block_on(topic.admin().create_topics([&new], &options()));
         topic.demand("create", created);
-        let what = format!("topic {name} with {partitions} partitions");
-        eventually(&what, REQUEST, || match topic.partitions() {
-            Some(count) if count == partitions => Ok(()),
-            seen => Err(format!("{seen:?} partitions")),
-        });
+        topic.wait_partitions(partitions);
         topic
+    }
+
+    /// Gives it more partitions, `partitions` in all, and waits until the broker shows them.
+    ///
+    /// # Panics
+    /// When it has as many already, or the broker refuses or does not answer.
+    #[track_caller]
+    pub fn grow(&self, partitions: i32) {
+        let wanted = usize::try_from(partitions).expect("a small number");
+        let new = NewPartitions::new(&self.name, wanted);
+        let grown = pollster::block_on(self.admin().create_partitions([&new], &options()));
+        self.demand("grow", grown);
+        self.wait_partitions(partitions);
     }
 
     /// A topic of that name, which may exist or not.
@@ -165,6 +175,15 @@ impl Topic {
     #[track_caller]
     pub fn read_count(&self, count: usize, deadline: Duration) -> Vec<StoredRecord> {
         self.read_until(&format!("{count} records"), deadline, |records| records.len() >= count)
+    }
+
+    #[track_caller]
+    fn wait_partitions(&self, partitions: i32) {
+        let what = format!("topic {} with {partitions} partitions", self.name);
+        eventually(&what, REQUEST, || match self.partitions() {
+            Some(count) if count == partitions => Ok(()),
+            seen => Err(format!("{seen:?} partitions")),
+        });
     }
 
     fn admin(&self) -> AdminClient<DefaultClientContext> {

@@ -1,7 +1,8 @@
-//! All end-to-end tests, in one binary.
+//! All end-to-end tests but one, in one binary.
 //!
 //! They need a running Kafka, which `make test` starts once for all of them. Topics and groups are named after the test,
 //! so that tests run side by side. A test that stops and starts its broker starts one of its own.
+//! Chaos is a binary beside this one, so that it runs alone.
 
 mod cli_check;
 mod cli_demo;

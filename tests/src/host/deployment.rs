@@ -104,7 +104,13 @@ impl Deployment {
         run_to_end(command, input, deadline)
     }
 
-    pub(super) fn command(&self) -> Command {
+    /// What [`Deployment::start`] runs, for those who want its output elsewhere.
+    ///
+    /// # Panics
+    /// When the host is not built.
+    #[must_use]
+    #[track_caller]
+    pub fn command(&self) -> Command {
         let mut command = self.binary();
         command.args(["run", "-c", "sandbus.toml", "--log-format", "json"]);
         command

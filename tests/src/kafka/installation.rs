@@ -53,7 +53,7 @@ impl Installation {
             File::options().create(true).append(true).open(log).with_context(|| format!("open {}", log.display()))?;
         let mut command = Command::new(&self.java);
         command
-            .args(["-Xmx512m", "-XX:+ExitOnOutOfMemoryError", "-cp"])
+            .args(["-XX:+ExitOnOutOfMemoryError", "-cp"])
             .arg(self.jars.join("*"))
             .arg(format!("-Dlog4j2.configurationFile={}", logging.display()))
             .args(arguments)

@@ -100,7 +100,8 @@ impl Reader {
     }
 }
 
-fn stored(message: &BorrowedMessage<'_>) -> StoredRecord {
+/// A copy of all of it.
+pub(crate) fn stored(message: &BorrowedMessage<'_>) -> StoredRecord {
     StoredRecord {
         partition: message.partition(),
         offset: message.offset(),
