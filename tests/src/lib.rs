@@ -4,10 +4,12 @@
 //! - [`topic`] creates topics and writes and reads records down to the last byte of a header name.
 //! - [`group`] looks at what a consumer group has committed.
 //! - [`host`] deploys a configuration, runs the host on it, and watches its log, health and metrics.
-//! - [`process`] is what the last two and `with-kafka` share: children that never outlive their parent.
+//! - [`python`] runs programs that use eventsource-py.
+//! - [`process`] is what these and `with-kafka` share: children that never outlive their parent.
 //!
 //! Every wait has a deadline. One that passes panics and says what was awaited and what was seen last.
 
+mod cache;
 pub mod eventually;
 pub mod group;
 pub mod host;
@@ -15,6 +17,7 @@ pub mod kafka;
 pub mod names;
 pub mod ports;
 pub mod process;
+pub mod python;
 pub mod topic;
 
 pub use eventually::eventually;

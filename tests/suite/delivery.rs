@@ -16,7 +16,7 @@ mod payloads;
 mod publishing;
 mod sasl;
 mod shutdown;
-mod stage;
+pub(crate) mod stage;
 mod verdicts;
 
 use std::time::Duration;

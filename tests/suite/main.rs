@@ -13,5 +13,6 @@ mod cli_tail;
 mod cli_test;
 mod cli_usage;
 mod delivery;
+mod eventsource_py;
 mod harness_works;
 mod projects;
