@@ -24,4 +24,4 @@ pub use eventually::eventually;
 pub use group::Group;
 pub use host::{Deployment, Host};
 pub use kafka::{Connection, Kafka};
-pub use topic::{Record, StoredRecord, Topic};
+pub use topic::{End, Record, StoredRecord, Topic};

@@ -35,9 +35,14 @@ const FIXED: &[(&str, &str)] = &[
     ("transaction.state.log.num.partitions", "4"),
     ("share.coordinator.state.topic.replication.factor", "1"),
     ("share.coordinator.state.topic.min.isr", "1"),
+    // A test of compacted topics must not wait long for it.
+    ("log.cleaner.backoff.ms", "200"),
     // Groups form at once, and tests of lost members may use short sessions.
     ("group.initial.rebalance.delay.ms", "0"),
     ("group.min.session.timeout.ms", "1000"),
+    // With the newer protocol the broker says how often members ask what they are to do.
+    ("group.consumer.min.heartbeat.interval.ms", "200"),
+    ("group.consumer.heartbeat.interval.ms", "300"),
 ];
 
 /// The whole file. `extra` wins over the harness's own lines.
