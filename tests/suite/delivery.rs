@@ -5,10 +5,11 @@
 mod commits;
 mod fan_out;
 mod faults;
-mod groups;
+pub(crate) mod groups;
 mod identity;
 mod key_order;
 mod log_lines;
+mod memory;
 mod metrics;
 mod offsets;
 mod outage;
@@ -22,4 +23,4 @@ mod verdicts;
 use std::time::Duration;
 
 /// For what takes moments on an idle machine.
-const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);

@@ -16,3 +16,4 @@ mod delivery;
 mod eventsource_py;
 mod harness_works;
 mod projects;
+mod replays;
