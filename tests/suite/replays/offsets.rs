@@ -135,6 +135,21 @@ fn a_topic_that_is_made_again_and_is_longer_by_then_is_read_from_its_beginning()
 }
 
 #[test]
+fn a_topic_that_is_made_again_has_nothing_to_do_with_what_still_waits_of_it() {
+    let stage = Stage::new(1).property("topic.metadata.refresh.interval.ms", "500").probe(Probe::named("probe"));
+    let _host = stage.start();
+    stage.topic.write(events(5).chain([event("waits", "until:2:retry:600s")]));
+    stage.wait_final(5);
+    stage.topic.delete();
+    let again = Topic::create_named(&stage.connection, stage.topic.name(), 1);
+    again.write(events(3).chain([event("waits", "ack")]));
+    stage.wait_acks(9);
+    assert_eq!(since(&stage, 5), [0, 1, 2, 3]);
+    // The old event holds no watermark, and its key holds up no other.
+    stage.wait_final(4);
+}
+
+#[test]
 fn a_kill_between_handling_and_commit_repeats_and_loses_nothing() {
     let stage = Stage::new(2).delivery("").probe(Probe::named("probe"));
     let stage = stage.property("session.timeout.ms", "2000").property("heartbeat.interval.ms", "500");
