@@ -12,16 +12,16 @@ use crate::delivery::stage::{Ack, Probe, Stage, event};
 const READ: i64 = 30;
 
 /// A stage of two partitions, a first host with a try at work on each, and a second one that has joined.
-struct Taken {
-    stage: Stage,
+pub(super) struct Taken {
+    pub(super) stage: Stage,
     first: Host,
     second: Host,
     /// The partition that the second host is to have.
-    partition: i32,
+    pub(super) partition: i32,
 }
 
 #[track_caller]
-fn take(protocol: Protocol, drain_timeout: &str, long: &str) -> Taken {
+pub(super) fn take(protocol: Protocol, drain_timeout: &str, long: &str) -> Taken {
     let stage = protocol
         .on(Stage::new(2))
         .delivery(&format!("drain_timeout = {drain_timeout:?}"))
