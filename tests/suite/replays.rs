@@ -6,6 +6,7 @@
 mod drains;
 mod eventsource_py;
 mod gaps;
+mod gauges;
 mod growth;
 mod latest;
 mod offsets;
