@@ -42,6 +42,7 @@ demo: build
 .PHONY: test
 test: build
 	@scripts/setup-kafka.sh
+	@scripts/setup-python.sh
 	@echo '==> Tests of the host, against a real Kafka'
 	@$(CARGO) test --release --workspace --no-run --quiet
 	@target/release/with-kafka -- $(CARGO) test --release --workspace

@@ -148,6 +148,20 @@ impl Host {
         });
     }
 
+    /// The most memory that it has held at once so far (`VmHWM`), in bytes.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    #[track_caller]
+    pub fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.id());
+        let status = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        let peak = peak.and_then(|kibibytes| kibibytes.parse::<u64>().ok());
+        peak.unwrap_or_else(|| panic!("no VmHWM in {path}:\n{status}")) * 1024
+    }
+
     /// All lines of the log so far.
     #[must_use]
     pub fn log(&self) -> Vec<String> {

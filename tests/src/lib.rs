@@ -6,10 +6,12 @@
 //! - [`group`] looks at what a consumer group has committed.
 //! - [`host`] deploys a configuration, runs the host on it, and watches its log, health and metrics.
 //! - [`chaos`] harms hosts, brokers and the network while events flow, and compares everything afterwards.
-//! - [`process`] is what the last two and `with-kafka` share: children that never outlive their parent.
+//! - [`python`] runs programs that use eventsource-py.
+//! - [`process`] is what these and `with-kafka` share: children that never outlive their parent.
 //!
 //! Every wait has a deadline. One that passes panics and says what was awaited and what was seen last.
 
+mod cache;
 pub mod chaos;
 pub mod eventually;
 pub mod group;
@@ -19,6 +21,7 @@ pub mod names;
 pub mod ports;
 pub mod process;
 pub mod proxy;
+pub mod python;
 pub mod topic;
 
 pub use eventually::eventually;
@@ -26,4 +29,4 @@ pub use group::Group;
 pub use host::{Deployment, Host};
 pub use kafka::{Cluster, Connection, Kafka};
 pub use proxy::Proxy;
-pub use topic::{Record, StoredRecord, Topic};
+pub use topic::{End, Record, StoredRecord, Topic};

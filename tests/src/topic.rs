@@ -8,15 +8,19 @@ mod reader;
 mod record;
 mod writer;
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
 
 pub(crate) use reader::stored;
 pub use record::{Record, StoredRecord};
+pub use writer::End;
 
 use crate::kafka::Connection;
 use crate::{eventually, names};
@@ -49,12 +53,57 @@ impl Topic {
     #[must_use]
     #[track_caller]
     pub fn create_named(connection: &Connection, name: &str, partitions: i32) -> Topic {
+        Topic::create_with(connection, name, partitions, &[])
+    }
+
+    /// As [`Topic::create_named`], with settings of the topic's own, such as `cleanup.policy`.
+    ///
+    /// # Panics
+    /// As [`Topic::create_named`].
+    #[must_use]
+    #[track_caller]
+    pub fn create_with(connection: &Connection, name: &str, partitions: i32, settings: &[(&str, &str)]) -> Topic {
         let topic = Topic::named(connection, name);
-        let new = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
+        let mut new = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
+        for (name, value) in settings {
+            new = new.set(name, value);
+        }
         let created = pollster::block_on(topic.admin().create_topics([&new], &options()));
         topic.demand("create", created);
         topic.wait_partitions(partitions);
         topic
+    }
+
+    /// Deletes the records of a partition that stand before `offset`.
+    ///
+    /// # Panics
+    /// When the broker refuses or does not answer.
+    #[track_caller]
+    pub fn delete_before(&self, partition: i32, offset: i64) {
+        let mut before = TopicPartitionList::new();
+        before.add_partition_offset(&self.name, partition, Offset::Offset(offset)).expect("a valid offset");
+        let deleted = pollster::block_on(self.admin().delete_records(&before, &options()));
+        let deleted = deleted.unwrap_or_else(|error| panic!("delete records of topic {}: {error}", self.name));
+        for element in deleted.elements() {
+            element.error().unwrap_or_else(|error| panic!("delete records of topic {}: {error}", self.name));
+        }
+    }
+
+    /// The first offset and the one behind the last, of each partition. Control records and aborted ones count.
+    ///
+    /// # Panics
+    /// When the topic does not exist or the broker does not answer.
+    #[must_use]
+    #[track_caller]
+    pub fn offsets(&self) -> BTreeMap<i32, Range<i64>> {
+        let partitions = self.partitions().unwrap_or_else(|| panic!("topic {} does not exist", self.name));
+        let client: BaseConsumer = self.connection.client().create().expect("a valid client");
+        let range = |partition| {
+            let found = client.fetch_watermarks(&self.name, partition, REQUEST);
+            let (first, end) = found.unwrap_or_else(|error| panic!("offsets of topic {}: {error}", self.name));
+            (partition, first..end)
+        };
+        (0..partitions).map(range).collect()
     }
 
     /// Gives it more partitions, `partitions` in all, and waits until the broker shows them.
@@ -127,7 +176,21 @@ impl Topic {
     /// When one of them is not written.
     #[track_caller]
     pub fn write(&self, records: impl IntoIterator<Item = Record>) -> Vec<(i32, i64)> {
-        match writer::write(&self.connection, &self.name, records, REQUEST) {
+        self.write_as(records, None)
+    }
+
+    /// As [`Topic::write`], in one transaction that then ends.
+    ///
+    /// # Panics
+    /// As [`Topic::write`].
+    #[track_caller]
+    pub fn write_in_transaction(&self, records: impl IntoIterator<Item = Record>, end: End) -> Vec<(i32, i64)> {
+        self.write_as(records, Some(end))
+    }
+
+    #[track_caller]
+    fn write_as(&self, records: impl IntoIterator<Item = Record>, end: Option<End>) -> Vec<(i32, i64)> {
+        match writer::write(&self.connection, &self.name, records, REQUEST, end) {
             Ok(places) => places,
             Err(message) => panic!("write to topic {}: {message}", self.name),
         }

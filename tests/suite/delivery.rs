@@ -6,10 +6,11 @@ mod commits;
 mod dlq;
 mod fan_out;
 mod faults;
-mod groups;
+pub(crate) mod groups;
 mod identity;
 mod key_order;
 mod log_lines;
+mod memory;
 mod metrics;
 mod offsets;
 mod outage;
@@ -17,11 +18,11 @@ mod payloads;
 mod publishing;
 mod sasl;
 mod shutdown;
-mod stage;
+pub(crate) mod stage;
 mod stuck;
 mod verdicts;
 
 use std::time::Duration;
 
 /// For what takes moments on an idle machine.
-const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);

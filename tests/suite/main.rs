@@ -14,5 +14,7 @@ mod cli_tail;
 mod cli_test;
 mod cli_usage;
 mod delivery;
+mod eventsource_py;
 mod harness_works;
 mod projects;
+mod replays;

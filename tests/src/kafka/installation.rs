@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::cache::cache;
 use crate::process::Process;
 
 /// The one place that says which Kafka: Maven, the setup script and this harness all read it.
@@ -65,15 +66,6 @@ impl Installation {
             .process_group(0);
         Process::spawn(name, command).context("scripts/setup-kafka.sh says what is wrong with Java")
     }
-}
-
-/// The folder outside the repository that survives builds; the setup script has the same rule.
-fn cache() -> Result<PathBuf> {
-    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("SANDBUS_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("sandbus")))
-        .or_else(|| set("HOME").map(|folder| folder.join(".cache/sandbus")))
-        .context("none of SANDBUS_CACHE, XDG_CACHE_HOME and HOME is set")
 }
 
 #[cfg(test)]

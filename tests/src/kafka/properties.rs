@@ -38,9 +38,14 @@ const COMMON: &[(&str, &str)] = &[
     ("log.retention.ms", "-1"),
     ("offsets.topic.num.partitions", "4"),
     ("transaction.state.log.num.partitions", "4"),
+    // A test of compacted topics must not wait long for it.
+    ("log.cleaner.backoff.ms", "200"),
     // Groups form at once, and tests of lost members may use short sessions.
     ("group.initial.rebalance.delay.ms", "0"),
     ("group.min.session.timeout.ms", "1000"),
+    // With the newer protocol the broker says how often members ask what they are to do.
+    ("group.consumer.min.heartbeat.interval.ms", "200"),
+    ("group.consumer.heartbeat.interval.ms", "300"),
 ];
 
 /// Lines of a node that is alone: it holds every replica.

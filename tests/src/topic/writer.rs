@@ -13,6 +13,7 @@ use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use super::headers::List;
 use super::record::Record;
 use crate::kafka::Connection;
+use crate::names;
 
 /// `RD_KAFKA_PARTITION_UA`, a macro that the bindings leave out: the partitioner chooses.
 const UNASSIGNED: i32 = -1;
@@ -43,21 +44,40 @@ impl Acknowledgements {
     }
 }
 
-/// Writes all records and gives partition and offset of each, in their order.
+/// How a transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// All of it can be read.
+    Commit,
+    /// None of it can be read, except by those who ask for what is not committed.
+    Abort,
+}
+
+/// Writes all records and gives partition and offset of each, in their order. In one transaction, if it has an `end`.
 pub(super) fn write(
     connection: &Connection,
     topic: &str,
     records: impl IntoIterator<Item = Record>,
     deadline: Duration,
+    end: Option<End>,
 ) -> Result<Vec<(i32, i64)>, String> {
-    let producer: BaseProducer<Acknowledgements> = connection
-        .client()
+    let mut client = connection.client();
+    client
         .set("enable.idempotence", "true")
         .set("partitioner", "murmur2_random")
         .set("linger.ms", "2")
-        .set("message.timeout.ms", deadline.as_millis().to_string())
-        .create_with_context(Acknowledgements::default())
-        .map_err(|error| error.to_string())?;
+        // The topic says what is too large.
+        .set("message.max.bytes", "16777216")
+        .set("message.timeout.ms", deadline.as_millis().to_string());
+    if end.is_some() {
+        client.set("transactional.id", names::unique("writer"));
+    }
+    let producer: BaseProducer<Acknowledgements> =
+        client.create_with_context(Acknowledgements::default()).map_err(|error| error.to_string())?;
+    if end.is_some() {
+        producer.init_transactions(deadline).map_err(|error| error.to_string())?;
+        producer.begin_transaction().map_err(|error| error.to_string())?;
+    }
     let topic = CString::new(topic).map_err(|error| error.to_string())?;
     let mut written = 0;
     for record in records {
@@ -66,6 +86,12 @@ pub(super) fn write(
         producer.poll(Duration::ZERO);
     }
     producer.flush(deadline).map_err(|error| error.to_string())?;
+    match end {
+        None => Ok(()),
+        Some(End::Commit) => producer.commit_transaction(deadline),
+        Some(End::Abort) => producer.abort_transaction(deadline),
+    }
+    .map_err(|error| error.to_string())?;
 
     let mut acknowledged = std::mem::take(&mut *producer.context().get());
     acknowledged.sort_by_key(|(number, _)| *number);

@@ -12,7 +12,7 @@ const COMMITS: &str = "__consumer_offsets";
 impl Stage {
     /// Asserts that no commit of the group has taken back an earlier one: what that had passed would be handled again.
     #[track_caller]
-    pub(super) fn assert_commits_advance(&self) {
+    pub(crate) fn assert_commits_advance(&self) {
         let commits = Topic::named(&self.connection, COMMITS).read();
         let mut newest: BTreeMap<i32, i64> = BTreeMap::new();
         let mut seen = 0;

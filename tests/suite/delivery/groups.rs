@@ -42,18 +42,24 @@ fn share(stage: &Stage) -> Host {
     second
 }
 
+/// Does `run` while hosts have work, and answers with what it did and the place of each event.
+#[track_caller]
+pub(crate) fn under_load<T>(stage: &Stage, run: impl FnOnce() -> T) -> (T, BTreeSet<(i32, i64)>) {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| keep_busy(stage, &stop));
+        // The writer has to end, whatever becomes of the hosts.
+        let ran = std::panic::catch_unwind(AssertUnwindSafe(run));
+        stop.store(true, Ordering::Relaxed);
+        let written = writer.join().expect("the writer writes");
+        (ran.unwrap_or_else(|panic| resume_unwind(panic)), written)
+    })
+}
+
 #[test]
 fn a_rebalance_under_load_loses_nothing() {
     let stage = Stage::new(4).probe(Probe::named("probe").line("concurrency = 2"));
-    let stop = AtomicBool::new(false);
-    let (second, written) = std::thread::scope(|scope| {
-        let writer = scope.spawn(|| keep_busy(&stage, &stop));
-        // The writer has to end, whatever becomes of the hosts.
-        let second = std::panic::catch_unwind(AssertUnwindSafe(|| share(&stage)));
-        stop.store(true, Ordering::Relaxed);
-        let written = writer.join().expect("the writer writes");
-        (second.unwrap_or_else(|panic| resume_unwind(panic)), written)
-    });
+    let (second, written) = under_load(&stage, || share(&stage));
     stage.wait_final(written.len() as i64);
     let acked: BTreeSet<_> = stage.acks().iter().map(|ack| ack.place()).collect();
     assert_eq!(acked, written);

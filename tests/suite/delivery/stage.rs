@@ -14,11 +14,11 @@ const RETRIES: &[(&str, &str)] =
     &[("retry_base_delay", "\"10ms\""), ("retry_max_delay", "\"600s\""), ("retry_jitter", "0.0")];
 
 /// One source topic, one topic of results, and a host that is to be.
-pub(super) struct Stage {
-    pub(super) connection: Connection,
-    pub(super) topic: Topic,
-    pub(super) results: Topic,
-    pub(super) group: Group,
+pub(crate) struct Stage {
+    pub(crate) connection: Connection,
+    pub(crate) topic: Topic,
+    pub(crate) results: Topic,
+    pub(crate) group: Group,
     properties: String,
     delivery: String,
     handlers: String,
@@ -26,7 +26,7 @@ pub(super) struct Stage {
 
 /// A probe that reports to the stage's results.
 #[derive(Default)]
-pub(super) struct Probe {
+pub(crate) struct Probe {
     name: String,
     lines: String,
     limits: String,
@@ -35,33 +35,33 @@ pub(super) struct Probe {
 
 /// One `ack` of a probe.
 #[derive(Debug, Clone)]
-pub(super) struct Ack {
-    pub(super) handler: String,
-    pub(super) partition: i32,
-    pub(super) offset: i64,
-    pub(super) attempt: u32,
-    pub(super) instance: String,
-    pub(super) sequence: u32,
-    pub(super) record: StoredRecord,
+pub(crate) struct Ack {
+    pub(crate) handler: String,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) attempt: u32,
+    pub(crate) instance: String,
+    pub(crate) sequence: u32,
+    pub(crate) record: StoredRecord,
 }
 
 impl Stage {
     /// On the shared broker.
     #[track_caller]
-    pub(super) fn new(partitions: i32) -> Stage {
+    pub(crate) fn new(partitions: i32) -> Stage {
         Stage::on(&Connection::shared(), partitions)
     }
 
     /// On a broker that runs, with a source topic.
     #[track_caller]
-    pub(super) fn on(connection: &Connection, partitions: i32) -> Stage {
+    pub(crate) fn on(connection: &Connection, partitions: i32) -> Stage {
         let topic = Topic::create(connection, partitions);
         let results = Topic::create_named(connection, &names::unique("results"), 1);
         Stage::with(connection, topic, results)
     }
 
     /// With topics that may not exist yet.
-    pub(super) fn with(connection: &Connection, topic: Topic, results: Topic) -> Stage {
+    pub(crate) fn with(connection: &Connection, topic: Topic, results: Topic) -> Stage {
         Stage {
             connection: connection.clone(),
             topic,
@@ -74,32 +74,32 @@ impl Stage {
     }
 
     /// Adds a line to `[kafka.properties]`.
-    pub(super) fn property(mut self, name: &str, value: &str) -> Stage {
+    pub(crate) fn property(mut self, name: &str, value: &str) -> Stage {
         writeln!(self.properties, "{name:?} = {value:?}").expect("a string takes all");
         self
     }
 
     /// Adds a line to `[delivery]`.
-    pub(super) fn delivery(mut self, line: &str) -> Stage {
+    pub(crate) fn delivery(mut self, line: &str) -> Stage {
         write!(self.delivery, "\n{line}").expect("a string takes all");
         self
     }
 
     /// Adds a probe.
-    pub(super) fn probe(mut self, probe: Probe) -> Stage {
+    pub(crate) fn probe(mut self, probe: Probe) -> Stage {
         self.handlers.push_str(&probe.to_toml(&self.results));
         self
     }
 
     /// Adds a `[[handler]]` as it stands.
-    pub(super) fn handler(mut self, toml: &str) -> Stage {
+    pub(crate) fn handler(mut self, toml: &str) -> Stage {
         self.handlers.push_str(toml);
         self
     }
 
     /// The configuration in a directory, with every example built there.
     #[track_caller]
-    pub(super) fn deploy(&self) -> Deployment {
+    pub(crate) fn deploy(&self) -> Deployment {
         let mut config = format!(
             "[kafka]\nbootstrap_servers = {:?}\ntopics = [{:?}]\nconsumer_group = {:?}\n\n[kafka.properties]\n",
             self.connection.bootstrap(),
@@ -112,7 +112,7 @@ impl Stage {
         }
         write!(config, "\n[delivery]\n{}\n{}", self.delivery, self.handlers).expect("a string takes all");
         let mut deployment = Deployment::new(&config);
-        for name in ["probe", "notify", "order-projection"] {
+        for name in ["audit", "notify", "order-projection", "payment-check", "probe"] {
             if config.contains(&format!("handlers/{name}.wasm")) {
                 deployment = deployment.handler(name, &format!("{name}-rust"));
             }
@@ -122,7 +122,7 @@ impl Stage {
 
     /// A host that is ready.
     #[track_caller]
-    pub(super) fn start(&self) -> Host {
+    pub(crate) fn start(&self) -> Host {
         let mut host = self.deploy().start();
         host.wait_ready(SOON);
         host
@@ -130,43 +130,43 @@ impl Stage {
 
     /// Waits until every record written so far is final and committed.
     #[track_caller]
-    pub(super) fn wait_final(&self, records: i64) {
+    pub(crate) fn wait_final(&self, records: i64) {
         self.group.wait_committed_sum(&self.topic, records, SOON);
     }
 
     /// All acks so far, in the order in which they left the host.
     #[track_caller]
-    pub(super) fn acks(&self) -> Vec<Ack> {
+    pub(crate) fn acks(&self) -> Vec<Ack> {
         self.results.read().into_iter().map(Ack::of).collect()
     }
 
     /// Acks in their order as soon as there are `count` of them.
     #[track_caller]
-    pub(super) fn wait_acks(&self, count: usize) -> Vec<Ack> {
+    pub(crate) fn wait_acks(&self, count: usize) -> Vec<Ack> {
         self.results.read_count(count, SOON).into_iter().map(Ack::of).collect()
     }
 }
 
 impl Probe {
     /// One of that name.
-    pub(super) fn named(name: &str) -> Probe {
+    pub(crate) fn named(name: &str) -> Probe {
         Probe { name: name.to_owned(), ..Probe::default() }
     }
 
     /// Adds a line to its `[[handler]]`.
-    pub(super) fn line(mut self, line: &str) -> Probe {
+    pub(crate) fn line(mut self, line: &str) -> Probe {
         writeln!(self.lines, "{line}").expect("a string takes all");
         self
     }
 
     /// Adds a line to its `[handler.limits]`.
-    pub(super) fn limit(mut self, line: &str) -> Probe {
+    pub(crate) fn limit(mut self, line: &str) -> Probe {
         writeln!(self.limits, "{line}").expect("a string takes all");
         self
     }
 
     /// Grants publishing to another topic.
-    pub(super) fn publishes(mut self, topic: &str) -> Probe {
+    pub(crate) fn publishes(mut self, topic: &str) -> Probe {
         self.grants.push(topic.to_owned());
         self
     }
@@ -217,17 +217,17 @@ impl Ack {
     }
 
     /// Its event's key as text; empty if there is none.
-    pub(super) fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         String::from_utf8_lossy(self.record.key.as_deref().unwrap_or_default()).into_owned()
     }
 
     /// Where its event stands.
-    pub(super) fn place(&self) -> (i32, i64) {
+    pub(crate) fn place(&self) -> (i32, i64) {
         (self.partition, self.offset)
     }
 }
 
 /// An event for the probe: its steps, and its key.
-pub(super) fn event(key: &str, steps: &str) -> Record {
+pub(crate) fn event(key: &str, steps: &str) -> Record {
     Record::event("Tried", "{}").key(key).header("probe", steps)
 }
