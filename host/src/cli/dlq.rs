@@ -25,7 +25,7 @@ mod work;
 /// Look at dead letters, give them to their handlers again, or set them aside
 ///
 /// A dead letter is open until it is redriven or purged. Both are kept in the topic
-/// <topic>.<group>.redrive; the dead letters themselves stay until their topic's retention takes them.
+/// TOPIC.GROUP.redrive; the dead letters themselves stay until their topic's retention takes them.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,

@@ -12,7 +12,7 @@ pub fn redrive_topic(source: &str, group: &str) -> String {
 }
 
 /// The source topic, if `topic` is a redrive topic of that group. No source topic of the group looks
-/// like one, where dead letters are on: the configuration is checked for it.
+/// like one: the configuration is checked for it.
 #[must_use]
 pub fn redrive_source<'a>(topic: &'a str, group: &str) -> Option<&'a str> {
     let source = topic.strip_suffix(REDRIVE_SUFFIX)?.strip_suffix(group)?.strip_suffix('.')?;

@@ -15,7 +15,7 @@ const TASK: Task = Task {
 
 /// Set dead letters aside: they are listed and redriven no more
 ///
-/// A mark for each is written to the topic <topic>.<group>.redrive. The records themselves, and whatever
+/// A mark for each is written to the topic TOPIC.GROUP.redrive. The records themselves, and whatever
 /// personal data they hold, stay in the dead-letter topic until its retention takes them. What was redriven
 /// or purged before is left out, so this may be broken off with Ctrl-C and repeated; but not run twice at
 /// the same time.

@@ -15,7 +15,7 @@ const TASK: Task = Task {
 
 /// Give dead letters to the handlers that failed again, and to no others
 ///
-/// Each is copied to the topic <topic>.<group>.redrive, which the group's hosts read; the handler sees the
+/// Each is copied to the topic TOPIC.GROUP.redrive, which the group's hosts read; the handler sees the
 /// event as it first was, with attempt 1. What was redriven or purged before is left out, so this may be
 /// broken off with Ctrl-C and repeated; but not run twice at the same time. Undecodable and truncated
 /// records, and those of unknown handlers, cannot be redriven; they are named and counted first. The order

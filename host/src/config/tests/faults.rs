@@ -78,6 +78,7 @@ fn kafka() {
             "[kafka]\ntopics = [\"a\", \"a.dlq\"]\n",
             "[kafka]\ntopics = [\"a\", \"a.default.redrive\"]\n",
             "[kafka]\ntopics = [\"b.default.redrive\"]\n",
+            "[kafka]\ntopics = [\"c\", \"c.default.redrive\"]\n[delivery]\nenable_dlq = false\n",
             "[delivery]\ndlq_topic_suffix = \".default.redrive\"\n",
         ]
     );

@@ -1,6 +1,6 @@
 //! Source, dead-letter and redrive topics are different topics, with names that Kafka takes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::context::Context;
 use crate::config::delivery::DeliveryKeys;
@@ -21,19 +21,23 @@ pub(in crate::config) fn check(context: &Context, kafka: &KafkaKeys, delivery: &
     let (Some(group), Some(suffix)) = (kafka.consumer_group.reading(), delivery.dlq_topic_suffix.reading()) else {
         return;
     };
-    if delivery.enable_dlq.value() != Some(&true) {
-        return;
-    }
     let group_name = Reading { value: group.value.to_string(), path: group.path.clone(), origin: group.origin.clone() };
     let readers = readers(kafka, &group.value, handlers);
     let mut taken: BTreeMap<String, Role<'_>> = BTreeMap::new();
-    let own = dead_letters(&readers, suffix).chain(redrives(&readers, &group_name));
+    // Without dead letters there are no topics for them. But a host still knows a redrive topic by its name.
+    let kept: &[_] = if delivery.enable_dlq.value() == Some(&true) { &readers } else { &[] };
+    let own = dead_letters(kept, suffix).chain(redrives(kept, &group_name));
+    let mut collisions = BTreeSet::new();
     for role in sources(&readers).chain(own).chain(lookalikes(&readers, &group_name)) {
         if let Some(blamed) = role.blamed {
             too_long(context, blamed, &role);
         }
         match taken.get(&role.topic) {
-            Some(first) if first.role != role.role => collide(context, first, &role),
+            Some(first) if first.role != role.role => {
+                if collisions.insert((role.topic.clone(), role.role.clone())) {
+                    collide(context, first, &role);
+                }
+            }
             Some(_) => {}
             None => {
                 taken.insert(role.topic.clone(), role);
@@ -81,13 +85,11 @@ fn redrives<'a>(readers: &[(&TopicName, String)], blamed: &'a Reading<String>) -
     })
 }
 
-/// Source topics that their own group would take for a redrive topic, though of a topic that it does not
-/// read: a host tells them apart by name.
+/// Source topics that their own group would take for redrive topics: a host tells them apart by name.
 fn lookalikes<'a>(readers: &[(&TopicName, String)], blamed: &'a Reading<String>) -> impl Iterator<Item = Role<'a>> {
     readers.iter().filter_map(move |(topic, group)| {
         let source = redrive_source(topic, group)?;
-        let read = readers.iter().any(|(other, by)| other.as_str() == source && by == group);
-        (!read).then(|| Role {
+        Some(Role {
             topic: topic.to_string(),
             role: format!("the redrive topic of {source} for the group {group}"),
             blamed: Some(blamed),
