@@ -1,6 +1,7 @@
 //! Talks to Kafka: everything that knows librdkafka, and nothing that knows wasmtime.
 //!
-//! - [`consumer`]: a thread for each group that polls, and hands over; nothing else.
+//! - [`consumer`]: a thread for each group that is its member, reads and commits.
+//! - [`fetcher`]: what it reads with, beside the membership.
 //! - [`producer`]: one for the process; answers every record with what the broker said.
 //! - [`topics`]: which topics there are, and the ones that must be made.
 //! - [`headers`], [`convert`]: a record's bytes out of librdkafka and into it.
@@ -28,6 +29,7 @@ pub mod commit;
 pub mod consumer;
 pub mod convert;
 pub mod embedded;
+mod fetcher;
 pub mod headers;
 pub mod producer;
 pub mod queue;

@@ -130,6 +130,7 @@ impl World {
         let settings = consumer::Settings {
             group: GROUP.into(),
             sources: vec!["in".into()],
+            redrives: Default::default(),
             window: 1000,
             buffer: Buffer::new(64 << 20),
         };

@@ -1,5 +1,6 @@
 //! One consumer group: its consumer, its engine, and its handlers' instances.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use tokio::runtime::Handle;
 
 use super::Watch;
 use super::handlers::LoadedHandler;
-use crate::config::{Config, DeadLetters, GroupName, TopicName};
+use crate::config::{Config, DeadLetters, GroupName, TopicName, redrive_topic};
 use crate::delivery::buffer::Buffer;
 use crate::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Summary};
 use crate::delivery::partition::{HandlerIndex, Policy};
@@ -98,6 +99,7 @@ impl Group {
         let reading = consumer::Settings {
             group: name.to_string(),
             sources: topics.iter().map(ToString::to_string).collect(),
+            redrives: redrives(config, &name, &topics),
             window: config.delivery.window.get(),
             buffer: buffer.clone(),
         };
@@ -156,6 +158,16 @@ impl Group {
             std::thread::sleep(Duration::from_millis(5));
         }
         Some(summary)
+    }
+}
+
+/// The redrive topic of each source, where there are dead letters.
+fn redrives(config: &Config, group: &GroupName, sources: &[TopicName]) -> HashMap<String, String> {
+    match config.delivery.dead_letters {
+        DeadLetters::Topic { .. } => {
+            sources.iter().map(|source| (source.to_string(), redrive_topic(source.as_str(), group.as_str()))).collect()
+        }
+        DeadLetters::Drop => HashMap::new(),
     }
 }
 

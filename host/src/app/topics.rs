@@ -138,14 +138,9 @@ impl Watcher {
     }
 
     fn subscribe(&self, wanted: &BTreeMap<String, bool>) {
-        let redrives = matches!(self.dead_letters, DeadLetters::Topic { .. });
-        for Reader { group, consumer, topics } in &self.readers {
+        for Reader { consumer, topics, .. } in &self.readers {
             let ready = |topic: &&TopicName| wanted.get(topic.as_str()).copied().unwrap_or_default();
-            let mut ready: Vec<String> = topics.iter().filter(ready).map(ToString::to_string).collect();
-            if redrives {
-                let redrives: Vec<_> = ready.iter().map(|topic| redrive_topic(topic, group)).collect();
-                ready.extend(redrives);
-            }
+            let ready: Vec<String> = topics.iter().filter(ready).map(ToString::to_string).collect();
             if !ready.is_empty() {
                 consumer.subscribe(ready);
             }

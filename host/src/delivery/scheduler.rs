@@ -49,6 +49,10 @@ impl DeliveryId {
 /// Records final since the last commit after which the next one does not wait for its time.
 pub const COMMIT_RECORDS: u64 = 10_000;
 
+/// After this time a watermark is committed again that has not moved: Kafka forgets commits of topics that
+/// a group does not subscribe to, as of its redrive topics, after days.
+const RENEW: Duration = Duration::from_secs(60 * 60);
+
 /// How long a record may hold its partition's watermark before that is reported; then after twice as long.
 pub const STUCK: Duration = Duration::from_secs(30);
 
@@ -156,6 +160,7 @@ pub struct Scheduler<E> {
     shutdown: Option<Instant>,
     closed: bool,
     next_commit: Instant,
+    next_renewal: Instant,
     next_look: Instant,
     /// Records that watermarks have passed since the last commit.
     uncommitted: u64,
@@ -175,6 +180,7 @@ impl<E: Clone> Scheduler<E> {
             shutdown: None,
             closed: false,
             next_commit: now + timing.commit_interval,
+            next_renewal: now + RENEW,
             next_look: now + LOOK,
             uncommitted: 0,
             effects: Vec::new(),
@@ -423,6 +429,10 @@ impl<E: Clone> Scheduler<E> {
         }
         if now >= self.next_commit || self.uncommitted >= COMMIT_RECORDS {
             self.next_commit = now + self.timing.commit_interval;
+            if now >= self.next_renewal {
+                self.next_renewal = now + RENEW;
+                self.partitions.values_mut().for_each(|assigned| assigned.committed = None);
+            }
             self.commit(out);
         }
         if now >= self.next_look {

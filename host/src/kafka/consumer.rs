@@ -1,8 +1,9 @@
 //! A group's consumer: a thread that polls and hands over, and carries out what the engine asks.
 //!
-//! It polls all the time, whatever the handlers do, so that the group never misses it. Each partition has
-//! a queue of its own, and is read as far as its account admits: what may not be held stays in librdkafka,
-//! which then fetches no more of it. The rebalance callback only records what happened: partitions are
+//! It polls all the time, whatever the handlers do, so that the group never misses it. One client is the
+//! group's member and reads nothing, another ([`super::fetcher`]) reads what the member holds. Each partition
+//! has a queue of its own, and is read as far as its account admits: what may not be held stays in
+//! librdkafka, which then fetches no more of it. The rebalance callback only records what happened: partitions are
 //! given back later, from the poll loop, when the engine has drained them and their last watermarks are
 //! committed; those that stay are read on meanwhile. Watermarks are committed asynchronously, one commit
 //! at a time; what fails is committed again as long as the partition is held.
@@ -15,7 +16,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use rdkafka::Message as _;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
@@ -25,8 +25,9 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::commit::commit;
 use super::convert::{self, TopicNames, list};
-use super::queue::{Client, EventQueue, PartitionQueue};
-use super::start::{self, Starts};
+use super::fetcher::{Fetched, Fetcher};
+use super::queue::{Client, EventQueue};
+use super::start::{self, Start, Starts};
 use super::wake::Alarm;
 use super::{Cluster, ConnectionLog};
 use crate::delivery::buffer::{Account, Buffer};
@@ -96,7 +97,7 @@ pub trait Membership: Send + Sync {
     fn revoked(&self);
 }
 
-/// What a group's consumer is configured with.
+/// What a group's member is configured with.
 pub(super) fn configure(cluster: &Cluster, group: &str) -> ClientConfig {
     let (mut config, kafka) = (cluster.consumer(), &cluster.kafka);
     // With the newer protocol the broker assigns.
@@ -108,19 +109,10 @@ pub(super) fn configure(cluster: &Cluster, group: &str) -> ClientConfig {
         .set("group.id", group)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        // Where the position is gone; where there never was one, `start` decides.
-        .set("auto.offset.reset", "earliest")
         .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "false");
-    let mut unless_set = |name: &str, value: &str| {
-        if kafka.properties.get(name).is_none() {
-            config.set(name, value);
-        }
-    };
-    // Each partition has a queue of its own. These bound what is fetched ahead of it, and look again soon
-    // when it has been emptied.
-    unless_set("queued.max.messages.kbytes", "2048");
-    unless_set("fetch.queue.backoff.ms", "5");
+        // It reads nothing: that is the fetcher's.
+        .set("auto.offset.reset", "earliest")
+        .set("queued.max.messages.kbytes", "1");
     config
 }
 
@@ -128,8 +120,12 @@ pub(super) fn configure(cluster: &Cluster, group: &str) -> ClientConfig {
 pub struct Settings {
     /// The group.
     pub group: String,
-    /// Topics that `auto_offset_reset` holds for. Others are read from their beginning.
+    /// The topics that it subscribes to, and to which `auto_offset_reset` holds.
     pub sources: Vec<String>,
+    /// The redrive topic of each of them. Who holds a source's partition 0 reads it, all of it, from its
+    /// beginning: were it subscribed to, its partitions would count in the assignment, and a member might
+    /// get nothing else.
+    pub redrives: HashMap<String, String>,
     /// Records of a partition from its watermark to its newest.
     pub window: u32,
     /// Bytes that the process may hold.
@@ -156,11 +152,13 @@ pub fn start(
     let consumer: BaseConsumer<GroupContext> =
         configure(cluster, &settings.group).create_with_context(context).map_err(super::not_accepted)?;
     let (consumer, alarm) = (Arc::new(consumer), Arc::new(Alarm::new()?));
+    let fetcher = Fetcher::new(cluster, &settings.group, alarm.clone())?;
     let (sender, controls) = unbounded();
     let events = EventQueue::of(&consumer, alarm.raw()).context("the consumer has no queue")?;
     let group = settings.group.clone();
     let poll_loop = PollLoop {
         partitions: Vec::new(),
+        fetcher,
         events,
         consumer,
         alarm: alarm.clone(),
@@ -257,7 +255,9 @@ fn give_back(consumer: &BaseConsumer<GroupContext>, partitions: &TopicPartitionL
 struct Held {
     assignment: Assignment,
     topic_partition: TopicPartition,
-    queue: PartitionQueue<GroupContext>,
+    /// The partition with which it came and goes: itself, but for one of a redrive topic.
+    comes_with: TopicPartition,
+    queue: Fetched,
     /// Read, but not admitted: the next one.
     refused: Option<Record>,
     account: Arc<Account>,
@@ -281,11 +281,12 @@ struct Taking {
 }
 
 struct PollLoop {
-    // Before the consumer, in which their queues lie.
     partitions: Vec<Held>,
+    fetcher: Fetcher,
     events: EventQueue<GroupContext>,
+    /// The group's member.
     consumer: Client<GroupContext>,
-    // After the queues that ring it.
+    // Dropped after the queues that ring it.
     alarm: Arc<Alarm>,
     settings: Settings,
     controls: Receiver<Control>,
@@ -315,6 +316,7 @@ impl PollLoop {
                 self.obey(control)?;
             }
             self.poll_events()?;
+            self.fetcher.poll_events()?;
             self.rebalance();
             let more = self.read();
             self.commit_due();
@@ -329,11 +331,8 @@ impl PollLoop {
     fn poll_events(&self) -> anyhow::Result<()> {
         loop {
             match self.consumer.poll(Duration::ZERO) {
-                None => {}
-                Some(Ok(message)) => {
-                    // Every partition has a queue of its own before anything is fetched for it.
-                    anyhow::bail!("librdkafka has mixed up its queues at {}/{}", message.topic(), message.partition());
-                }
+                // A message was fetched before its partition was paused; the fetcher reads it.
+                None | Some(Ok(_)) => {}
                 Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                     anyhow::bail!("the consumer cannot go on: {code}");
                 }
@@ -422,18 +421,27 @@ impl PollLoop {
         let Some(Taking { partitions, .. }) = self.taking.take_if(|taking| taking.again <= Instant::now()) else {
             return;
         };
-        let found = match self.starts.find(&self.consumer, &partitions) {
-            Ok(found) => found,
+        let found = self.with_redrives(&partitions).and_then(|all| self.starts.find(&self.consumer, &all));
+        let starts = match found {
+            Ok(starts) => starts,
             Err(error) => {
                 tracing::warn!(%error, "cannot find out where to begin; asking again");
                 self.taking = Some(Taking { partitions, again: Instant::now() + RECOMMIT });
                 return;
             }
         };
+        // A list for each: librdkafka keeps a client's own objects in the list that it was given.
+        let of_group = |start: &&Start| partitions.find_partition(&start.topic, start.partition).is_some();
+        let (for_member, for_fetcher) = (start::list(starts.iter().filter(of_group)), start::list(&starts));
         let mut assigned = Vec::new();
-        for topic_partition in self.names.partitions(&found) {
-            let TopicPartition { topic, partition } = &topic_partition;
-            let Some(queue) = PartitionQueue::take_over(&self.consumer, topic, *partition, self.alarm.raw()) else {
+        for Start { topic, partition, commit, .. } in starts {
+            let topic_partition = TopicPartition { topic: self.names.get(&topic), partition };
+            let source = self.settings.redrives.iter().find(|(_, redrive)| **redrive == topic);
+            let comes_with = match source {
+                Some((source, _)) => TopicPartition { topic: self.names.get(source), partition: 0 },
+                None => topic_partition.clone(),
+            };
+            let Some(queue) = self.fetcher.queue(&topic, partition) else {
                 tracing::error!(partition = %topic_partition, "librdkafka has no such partition");
                 continue;
             };
@@ -441,25 +449,47 @@ impl PollLoop {
             self.next_assignment += 1;
             let alarm = self.alarm.clone();
             let account = self.settings.buffer.open(self.settings.window, Arc::new(move || alarm.ring()));
-            let start = start::of(&found, topic, *partition);
-            let (held, topic_partition) = (account.clone(), topic_partition.clone());
             self.partitions.push(Held {
                 assignment,
                 topic_partition: topic_partition.clone(),
+                comes_with,
                 queue,
                 refused: None,
-                account: held,
+                account: account.clone(),
                 revoked: false,
             });
-            assigned.push(Assigned { assignment, topic_partition, start, account });
+            assigned.push(Assigned { assignment, topic_partition, start: commit, account });
         }
         let taken = match self.consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&found),
-            _ => self.consumer.assign(&found),
+            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&for_member),
+            _ => self.consumer.assign(&for_member),
         };
         log_error("take", taken);
+        if !assigned.is_empty() {
+            log_error("pause", self.consumer.pause(&for_member));
+            log_error("read", self.fetcher.add(&for_fetcher));
+        }
         self.membership.assigned();
         self.say(Reading::Assigned(assigned));
+    }
+
+    /// The partitions of an assignment, and those of the redrive topics that come with them.
+    fn with_redrives(&self, partitions: &TopicPartitionList) -> KafkaResult<TopicPartitionList> {
+        let mut all = partitions.clone();
+        for element in partitions.elements() {
+            let redrive = self.settings.redrives.get(element.topic()).filter(|_| element.partition() == 0);
+            if let Some(redrive) = redrive {
+                let count = start::partitions(&self.consumer, redrive)?;
+                if count == 0 {
+                    tracing::warn!(topic = redrive, "the topic for redriven dead letters is not there; waiting for it");
+                    return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
+                }
+                for partition in 0..count {
+                    all.add_partition(redrive, partition);
+                }
+            }
+        }
+        Ok(all)
     }
 
     fn revoked(&mut self, partitions: &TopicPartitionList) {
@@ -474,11 +504,15 @@ impl PollLoop {
         if !partitions.is_empty() {
             self.membership.revoked();
         }
-        let mut assignments = Vec::new();
-        for held in self.partitions.iter_mut().filter(|held| partitions.contains(&held.topic_partition)) {
+        let (mut assignments, mut read_no_more) = (Vec::new(), TopicPartitionList::new());
+        for held in self.partitions.iter_mut().filter(|held| partitions.contains(&held.comes_with)) {
             held.revoked = true;
             self.uncommitted.remove(&held.topic_partition);
             assignments.push(held.assignment);
+            read_no_more.add_partition(&held.topic_partition.topic, held.topic_partition.partition);
+        }
+        if !assignments.is_empty() {
+            log_error("stop reading", self.fetcher.remove(&read_no_more));
         }
         self.say(Reading::Revoked { assignments, lost });
     }
@@ -538,7 +572,8 @@ impl PollLoop {
             let (gone, kept): (Vec<_>, Vec<_>) =
                 self.partitions.drain(..).partition(|held| releasing.assignments.contains(&held.assignment));
             self.partitions = kept;
-            let list = list(gone.iter().map(|held| &held.topic_partition));
+            let of_group = gone.iter().filter(|held| held.comes_with == held.topic_partition);
+            let list = list(of_group.map(|held| &held.topic_partition));
             log_error("give back", give_back(&self.consumer, &list));
         }
     }

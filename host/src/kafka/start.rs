@@ -1,11 +1,11 @@
-//! Where reading begins in a partition for which the group has committed nothing.
+//! Where reading begins in each partition of an assignment: at what the group has committed, else as
+//! `auto_offset_reset` says.
 //!
-//! librdkafka itself is told to begin with the oldest record: that is also right where the position that
-//! was committed is gone, by retention or `DeleteRecords`, for then only what no longer exists is passed
-//! over. `auto_offset_reset = "latest"` is found out here, once, and committed like a watermark: a host
-//! that is stopped before it handled anything goes on from there, and what was written meanwhile is not
-//! passed over. A partition that came later than the group began with its topic is read from its
-//! beginning: nothing in it is older than the group's start.
+//! `"latest"` is found out once and committed like a watermark: a host that is stopped before it handled
+//! anything goes on from there, and what was written meanwhile is not passed over. A partition that came
+//! later than this process saw its topic first is read from its beginning: nothing in it is older than the
+//! group's start. A position that is gone, by retention or `DeleteRecords`, has nothing to do with all that:
+//! the oldest record that there still is comes next.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,11 +19,24 @@ use crate::config::OffsetReset;
 /// How long one question to the brokers may take. They are asked again.
 const ASK: Duration = Duration::from_secs(1);
 
+/// Where one partition begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// Its topic.
+    pub topic: String,
+    /// The partition, from 0.
+    pub partition: i32,
+    /// From where it is read.
+    pub offset: Offset,
+    /// That offset, where it is known: it is committed even if nothing comes.
+    pub commit: Option<i64>,
+}
+
 /// Finds starts for one group.
 pub struct Starts {
     /// Topics whose end is where the group begins.
     latest: Vec<String>,
-    /// How many partitions each topic had when it was first seen.
+    /// How many partitions each of them had when it was first seen.
     partitions: HashMap<String, i32>,
 }
 
@@ -35,7 +48,7 @@ impl Starts {
         Starts { latest, partitions: HashMap::new() }
     }
 
-    /// The list with an offset for each partition whose start the group does not know yet.
+    /// The start of each of these partitions.
     ///
     /// # Errors
     /// Where a broker does not answer: to be asked again.
@@ -43,41 +56,62 @@ impl Starts {
         &mut self,
         consumer: &BaseConsumer<C>,
         partitions: &TopicPartitionList,
-    ) -> KafkaResult<TopicPartitionList> {
-        let at_end = |topic: &str| self.latest.iter().any(|latest| latest == topic);
-        if !partitions.elements().iter().any(|element| at_end(element.topic())) {
-            return Ok(partitions.clone());
+    ) -> KafkaResult<Vec<Start>> {
+        if partitions.count() == 0 {
+            return Ok(Vec::new());
         }
         let committed = consumer.committed_offsets(partitions.clone(), ASK)?;
-        let mut found = partitions.clone();
+        let mut starts = Vec::new();
         for element in committed.elements() {
             element.error()?;
-            let (topic, partition) = (element.topic(), element.partition());
-            if !at_end(topic) || matches!(element.offset(), Offset::Offset(_)) {
-                continue;
-            }
-            let known = match self.partitions.get(topic) {
-                Some(known) => *known,
-                None => {
-                    let metadata = consumer.fetch_metadata(Some(topic), ASK)?;
-                    let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
-                    let count = i32::try_from(count).unwrap_or(i32::MAX);
-                    self.partitions.insert(topic.to_owned(), count);
-                    count
+            let (topic, partition) = (element.topic().to_owned(), element.partition());
+            let (offset, commit) = match element.offset() {
+                Offset::Offset(committed) => (Offset::Offset(committed), Some(committed)),
+                _ if self.latest.contains(&topic) => {
+                    let start = self.latest(consumer, &topic, partition)?;
+                    (Offset::Offset(start), Some(start))
                 }
+                _ => (Offset::Beginning, None),
             };
-            let (oldest, end) = consumer.fetch_watermarks(topic, partition, ASK)?;
-            let start = if partition < known { end } else { oldest };
-            found.set_partition_offset(topic, partition, Offset::Offset(start))?;
+            starts.push(Start { topic, partition, offset, commit });
         }
-        Ok(found)
+        Ok(starts)
+    }
+
+    fn latest<C: ConsumerContext>(
+        &mut self,
+        consumer: &BaseConsumer<C>,
+        topic: &str,
+        partition: i32,
+    ) -> KafkaResult<i64> {
+        let first_seen = match self.partitions.get(topic) {
+            Some(count) => *count,
+            None => {
+                let count = partitions(consumer, topic)?;
+                self.partitions.insert(topic.to_owned(), count);
+                count
+            }
+        };
+        let (oldest, end) = consumer.fetch_watermarks(topic, partition, ASK)?;
+        Ok(if partition < first_seen { end } else { oldest })
     }
 }
 
-/// The start that was found for a partition of the list.
-pub fn of(found: &TopicPartitionList, topic: &str, partition: i32) -> Option<i64> {
-    match found.find_partition(topic, partition)?.offset() {
-        Offset::Offset(start) => Some(start),
-        _ => None,
+/// How many partitions a topic has; 0 where it is not there.
+///
+/// # Errors
+/// Where no broker answers.
+pub fn partitions<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) -> KafkaResult<i32> {
+    let metadata = consumer.fetch_metadata(Some(topic), ASK)?;
+    let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    Ok(i32::try_from(count).unwrap_or(i32::MAX))
+}
+
+/// librdkafka's list of these starts, new.
+pub fn list<'a>(starts: impl IntoIterator<Item = &'a Start>) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for Start { topic, partition, offset, .. } in starts {
+        list.add_partition(topic, *partition).set_offset(*offset).ok();
     }
+    list
 }

@@ -91,7 +91,7 @@ fn a_long_try_is_finished_and_not_repeated_with_the_consumer_protocol() {
 fn gives_up_and_repeats(protocol: Protocol) {
     let taken = take(protocol, "300ms", "5s");
     let stage = &taken.stage;
-    taken.first.log_line_containing("gave up deliveries", SOON);
+    taken.first.log_line_containing("gave up a delivery", SOON);
     wait_assigned(&taken.second, 1);
     stage.wait_final(2 * READ + 2);
     let acks = stage.acks();

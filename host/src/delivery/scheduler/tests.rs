@@ -139,6 +139,15 @@ fn where_reading_begins_is_committed_even_if_nothing_comes() {
 }
 
 #[test]
+fn a_watermark_that_does_not_move_is_committed_again_before_it_is_forgotten() {
+    let mut group = Group::new(&[rules(1, 0, true)]);
+    group.receive(6, &[]);
+    assert_eq!(group.pass(Duration::from_secs(1)), [Command::Commit(vec![(A, 7)])]);
+    assert_eq!(group.pass(RENEW / 2), []);
+    assert_eq!(group.pass(RENEW / 2), [Command::Commit(vec![(A, 7)])]);
+}
+
+#[test]
 fn a_drain_ends_with_the_last_try_or_with_its_time() {
     for ends in [true, false] {
         let mut group = Group::new(&[rules(1, 2, true)]);
