@@ -6,7 +6,6 @@
 mod drains;
 mod eventsource_py;
 mod gaps;
-mod gauges;
 mod growth;
 mod latest;
 mod offsets;

@@ -163,7 +163,7 @@ mod tests {
     struct Door(Sender<Signal>, fn(u64) -> Option<Result<(), SendError>>);
 
     impl Producer for Door {
-        fn send(&self, token: u64, _: Outgoing) {
+        fn send(&self, token: u64, _: Arc<Outgoing>) {
             if let Some(answer) = (self.1)(token) {
                 self.0.send(Signal::Sent(token, answer)).unwrap();
             }
