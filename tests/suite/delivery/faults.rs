@@ -36,7 +36,7 @@ fn each_ends_in_the_fault_that_names_it_and_the_host_goes_on() {
     let outlet = Topic::create_named(&stage.connection, &names::unique("outlet"), 1);
     let limited = LIMITS.lines().fold(Probe::named("limited"), Probe::limit);
     let limited = limited
-        .line("timeout = \"800ms\"\ncpu_time = \"200ms\"\nmemory = \"8MiB\"\nmax_retries = 0\nquarantine_tries = 0")
+        .line("timeout = \"5s\"\ncpu_time = \"200ms\"\nmemory = \"8MiB\"\nmax_retries = 0\nquarantine_tries = 0")
         .publishes(outlet.name());
     let stage = stage.probe(limited).probe(Probe::named("other").line("events = [\"Other\"]").publishes(outlet.name()));
     let host = stage.start();
