@@ -3,11 +3,12 @@
 //! - [`consumer`]: a thread for each group that is its member, reads and commits.
 //! - [`fetcher`]: what it reads with, beside the membership.
 //! - [`producer`]: one for the process; answers every record with what the broker said.
-//! - [`topics`]: which topics there are, and the ones that must be made.
+//! - [`topics`]: which topics there are, and the ones that must be made. [`topic_id`]: which one has a name.
 //! - [`headers`], [`convert`]: a record's bytes out of librdkafka and into it.
 //! - [`queue`]: each partition's own queue, so that none holds up another.
 //! - [`start`]: where reading begins where nothing was committed.
-//! - [`commit`]: commits whose answer arrives. This, [`queue`] and [`headers`] hold the only `unsafe` code.
+//! - [`commit`]: commits whose answer arrives. This, [`queue`], [`headers`] and [`topic_id`] hold the only
+//!   `unsafe` code.
 //! - [`wake`]: wakes a thread for any of several reasons.
 //! - [`reader`]: reads a topic without a group, for `sandbus tail`.
 //! - [`scan`]: what a topic holds at one moment, for `sandbus dlq`.
@@ -29,13 +30,14 @@ pub mod commit;
 pub mod consumer;
 pub mod convert;
 pub mod embedded;
-mod fetcher;
+pub mod fetcher;
 pub mod headers;
 pub mod producer;
 pub mod queue;
 pub mod reader;
 pub mod scan;
 pub mod start;
+pub mod topic_id;
 pub mod topics;
 pub mod wake;
 
@@ -185,7 +187,7 @@ impl ConnectionLog {
 }
 
 /// A client that only has connections.
-struct PlainContext(Arc<ConnectionLog>);
+pub struct PlainContext(Arc<ConnectionLog>);
 
 impl ClientContext for PlainContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {

@@ -3,7 +3,7 @@
 //! A handler in native code acknowledges each event and publishes it. What may never happen: an event that
 //! is lost, or one that becomes a dead letter because of the broker's trouble.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what is not there fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

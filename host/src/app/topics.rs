@@ -1,5 +1,6 @@
 //! Waits for the source topics, makes their dead-letter and redrive topics, and subscribes the groups to
-//! what is there. It goes on asking: a topic that is missing, now or later, is named in the log and on `/readyz`.
+//! what is there. It goes on asking: a topic that is missing, now or later, is named in the log and on `/readyz`;
+//! one that was made again under its name is read from its beginning.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use crate::admin::Health;
 use crate::config::{Config, DeadLetters, GroupName, TopicName, redrive_topic};
 use crate::kafka::Cluster;
 use crate::kafka::consumer::ConsumerHandle;
+use crate::kafka::topic_id::TopicId;
 use crate::kafka::topics::{TopicError, Topics};
 
 /// How long to wait between two questions while a topic is missing, and while none is.
@@ -67,9 +69,9 @@ impl Watcher {
             wanted.insert(topic.to_string(), false);
         }
         self.health.missing(wanted.keys().cloned().collect());
-        let (mut away, mut named) = (false, Vec::new());
+        let (mut away, mut named, mut ids) = (false, Vec::new(), BTreeMap::new());
         loop {
-            match self.look(&mut wanted).await {
+            match self.look(&mut wanted, &mut ids).await {
                 Ok(changed) => {
                     if away {
                         tracing::info!(brokers = self.brokers, "Kafka answers");
@@ -101,13 +103,26 @@ impl Watcher {
     }
 
     /// Looks for every topic. Answers whether one has come.
-    async fn look(&self, wanted: &mut BTreeMap<String, bool>) -> Result<bool, TopicError> {
+    async fn look(
+        &self,
+        wanted: &mut BTreeMap<String, bool>,
+        ids: &mut BTreeMap<String, TopicId>,
+    ) -> Result<bool, TopicError> {
         let mut changed = false;
         for (topic, ready) in wanted.iter_mut() {
             let Some(partitions) = self.partitions(topic.clone()).await? else {
                 *ready = false;
+                // When it comes back, the groups are assigned its partitions anew.
+                ids.remove(topic);
                 continue;
             };
+            if let Some(id) = self.id(topic.clone()).await
+                && ids.insert(topic.clone(), id).is_some_and(|before| before != id)
+            {
+                tracing::warn!(topic, "the topic was made again; reading it from its beginning");
+                let readers = self.readers.iter().filter(|reader| reader.reads(topic));
+                readers.for_each(|reader| reader.consumer.read_anew(topic.clone()));
+            }
             if *ready {
                 continue;
             }
@@ -135,6 +150,11 @@ impl Watcher {
         let topics = self.topics.clone();
         let asked = tokio::task::spawn_blocking(move || topics.partitions(&topic)).await;
         asked.unwrap_or(Ok(None))
+    }
+
+    async fn id(&self, topic: String) -> Option<TopicId> {
+        let topics = self.topics.clone();
+        tokio::task::spawn_blocking(move || topics.id(&topic)).await.ok().flatten()
     }
 
     fn subscribe(&self, wanted: &BTreeMap<String, bool>) {

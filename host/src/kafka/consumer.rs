@@ -50,6 +50,7 @@ const FINAL_COMMIT: Duration = Duration::from_secs(5);
 
 enum Control {
     Subscribe(Vec<String>),
+    ReadAnew(String),
     Commit(Vec<(Assignment, i64)>),
     Release(Vec<Assignment>, Vec<(Assignment, i64)>),
     Close(Vec<(Assignment, i64)>),
@@ -66,6 +67,11 @@ impl ConsumerHandle {
     /// Reads these topics, in place of those it read.
     pub fn subscribe(&self, topics: Vec<String>) {
         self.ask(Control::Subscribe(topics));
+    }
+
+    /// Reads a topic from its beginning: it is another one under the same name.
+    pub fn read_anew(&self, topic: String) {
+        self.ask(Control::ReadAnew(topic));
     }
 
     fn ask(&self, control: Control) {
@@ -526,6 +532,7 @@ impl PollLoop {
                     .map_err(|error| super::in_words(&error))
                     .context("cannot subscribe")?;
             }
+            Control::ReadAnew(topic) => self.read_anew(&topic),
             Control::Commit(watermarks) => {
                 let held = watermarks.into_iter().filter_map(|(assignment, offset)| {
                     let held = self.partitions.iter().find(|held| held.assignment == assignment && !held.revoked)?;
@@ -554,6 +561,23 @@ impl PollLoop {
 
     fn is_held(&self, topic_partition: &TopicPartition) -> bool {
         self.partitions.iter().any(|held| held.topic_partition == *topic_partition && !held.revoked)
+    }
+
+    /// librdkafka itself goes on in the new topic at the position that it had in the old one.
+    fn read_anew(&mut self, topic: &str) {
+        let (mut read_no_more, mut read) = (TopicPartitionList::new(), TopicPartitionList::new());
+        let of_topic = |held: &&mut Held| &*held.topic_partition.topic == topic && !held.revoked;
+        for held in self.partitions.iter_mut().filter(of_topic) {
+            let partition = held.topic_partition.partition;
+            held.queue.clear();
+            held.refused = None;
+            read_no_more.add_partition(topic, partition);
+            log_error("set offsets of", read.add_partition_offset(topic, partition, Offset::Beginning));
+        }
+        if read.count() > 0 {
+            log_error("stop reading", self.fetcher.remove(&read_no_more));
+            log_error("read", self.fetcher.add(&read));
+        }
     }
 
     /// Gives back the partitions whose last commit is answered, or was waited for long enough. The others

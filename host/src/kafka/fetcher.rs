@@ -18,21 +18,21 @@ use super::wake::Alarm;
 use super::{Cluster, PlainContext, not_accepted};
 
 /// Reads the partitions that it is given.
-pub(super) struct Fetcher {
+pub struct Fetcher {
     events: EventQueue<PlainContext>,
     client: Client<PlainContext>,
     alarm: Arc<Alarm>,
 }
 
 /// The queue of one partition that is read.
-pub(super) type Fetched = PartitionQueue<PlainContext>;
+pub type Fetched = PartitionQueue<PlainContext>;
 
 impl Fetcher {
     /// Reads nothing yet. `alarm` is rung when something comes.
     ///
     /// # Errors
     /// Where librdkafka does not accept the configuration.
-    pub(super) fn new(cluster: &Cluster, group: &str, alarm: Arc<Alarm>) -> anyhow::Result<Fetcher> {
+    pub fn new(cluster: &Cluster, group: &str, alarm: Arc<Alarm>) -> anyhow::Result<Fetcher> {
         let mut config = cluster.consumer();
         for of_members in [
             "group.protocol",
@@ -68,7 +68,7 @@ impl Fetcher {
     }
 
     /// The queue of a partition that is about to be added.
-    pub(super) fn queue(&self, topic: &str, partition: i32) -> Option<Fetched> {
+    pub fn queue(&self, topic: &str, partition: i32) -> Option<Fetched> {
         PartitionQueue::take_over(&self.client, topic, partition, self.alarm.raw())
     }
 
@@ -76,7 +76,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// Where one of them is read already.
-    pub(super) fn add(&self, partitions: &TopicPartitionList) -> KafkaResult<()> {
+    pub fn add(&self, partitions: &TopicPartitionList) -> KafkaResult<()> {
         self.client.incremental_assign(partitions)
     }
 
@@ -84,7 +84,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// Where one of them is not read.
-    pub(super) fn remove(&self, partitions: &TopicPartitionList) -> KafkaResult<()> {
+    pub fn remove(&self, partitions: &TopicPartitionList) -> KafkaResult<()> {
         self.client.incremental_unassign(partitions)
     }
 
@@ -92,7 +92,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// Where the client cannot go on.
-    pub(super) fn poll_events(&self) -> anyhow::Result<()> {
+    pub fn poll_events(&self) -> anyhow::Result<()> {
         loop {
             match self.client.poll(Duration::ZERO) {
                 // Every partition has a queue of its own before anything is fetched for it.

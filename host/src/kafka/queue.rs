@@ -128,11 +128,18 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
     }
 }
 
-impl<C: ConsumerContext + 'static> Drop for PartitionQueue<C> {
-    fn drop(&mut self) {
+impl<C: ConsumerContext + 'static> PartitionQueue<C> {
+    /// Forgets what was taken and not read.
+    pub fn clear(&mut self) {
         while !self.taken.is_empty() {
             self.pop();
         }
+    }
+}
+
+impl<C: ConsumerContext + 'static> Drop for PartitionQueue<C> {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

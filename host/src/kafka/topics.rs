@@ -6,6 +6,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::topic_id::{self, TopicId};
 use super::{Cluster, PlainContext};
 
 /// How long one question to the brokers may take.
@@ -65,6 +66,11 @@ impl Topics {
             Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => Ok(None),
             Some(code) => Err(TopicError::Away(KafkaError::MetadataFetch(code))),
         }
+    }
+
+    /// Which topic has that name now. `None` where that is not known.
+    pub fn id(&self, topic: &str) -> Option<TopicId> {
+        topic_id::of(&self.admin, topic, ASK)
     }
 
     /// Makes a topic, with the cluster's own replication and configuration. One that is there already is fine.
