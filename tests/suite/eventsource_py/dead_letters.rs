@@ -44,6 +44,14 @@ fn tail_reads_its_dead_letters() {
     assert_eq!(record.header("dlq_consumer_group"), Some(bus.group.name()));
     // All of them are in the line that a person or another command reads.
     assert_eq!(line["headers"], serde_json::json!(all));
+
+    let of_group = ["-b", connection.bootstrap(), "--topic", bus.topic.name(), "--group", bus.group.name()];
+    let dlq = |arguments: &[&str]| Outcome::of(&Deployment::new(""), &[&["dlq"], arguments, &of_group].concat());
+    let listed = dlq(&["list", "--json"]).expect(0).json();
+    assert_eq!((&listed["reason"], &listed["error_type"]), (&"max_retries_exceeded".into(), &"Refused".into()));
+    // It does not say which handler failed, so there is none to give it to again.
+    let redrive = dlq(&["redrive", "--all", "--dry-run"]).expect(0);
+    assert!(redrive.stderr.contains("names no handler that failed"), "{redrive}");
 }
 
 /// A topic with dead letters of a handler of ours, and a bus that looks at it.

@@ -311,7 +311,7 @@ impl World {
         let newest_read = reader.read.last().map(|(offset, _, _)| *offset);
         let stored = &self.log[partition][to];
         // The first that comes has to be recognised, and room for it is not the question here.
-        if newest_read.is_none_or(|newest| stored.offset >= newest + 1) || stored.deleted {
+        if newest_read.is_none_or(|newest| stored.offset > newest) || stored.deleted {
             return;
         }
         let Some((_, reader)) = self.reader_of(partition) else { return };
