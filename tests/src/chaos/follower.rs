@@ -1,17 +1,20 @@
 //! Reads results and dead letters as they come, and samples what the groups have committed.
 //!
-//! A sample is asked for in this order: committed offsets, then the ends of the topics that hold what became of events.
-//! It goes to the checker when all is read up to those ends. So an end that a commit may rest on is never missed; one that
-//! came in the moment between may be taken for there.
+//! A sample is taken in this order: committed offsets, then a fence, a record of ours in each partition of the topics that
+//! hold what became of events. It goes to the checker when all is read up to the fence. So an end that a commit may rest on
+//! is never missed; one that came in the moment between may be taken for there. To ask where a partition ends would not do:
+//! a broker that was stopped answers for a partition that is another's by then, with an end of long ago.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::message::Message as _;
+use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::checker::{Ack, Checker, Letter, Stamp};
@@ -27,6 +30,8 @@ const SAMPLES: Duration = Duration::from_millis(400);
 /// One question to a broker, which may be away.
 const QUESTION: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(100);
+/// The header that only a fence has.
+const FENCE: &str = "chaos_fence";
 
 /// The topics of a run.
 #[derive(Debug, Clone)]
@@ -147,16 +152,36 @@ fn consumer(connection: &Connection, group: &str) -> BaseConsumer {
         .expect("a valid client")
 }
 
+/// Says where the broker has put a record, if it has.
+struct Placed;
+
+type Place = Option<(String, i32, i64)>;
+
+impl ClientContext for Placed {}
+
+impl ProducerContext for Placed {
+    type DeliveryOpaque = Box<Sender<Place>>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, places: Box<Sender<Place>>) {
+        let placed = result.as_ref().ok();
+        let placed = placed.map(|message| (message.topic().to_owned(), message.partition(), message.offset()));
+        // Who has waited for long enough has gone away.
+        let _ = places.send(placed);
+    }
+}
+
 /// Asks for what is committed.
 pub(super) struct Sampler {
     topics: Topics,
     consumers: Vec<(Group, BaseConsumer)>,
+    fences: BaseProducer<Placed>,
 }
 
 impl Sampler {
     pub(super) fn new(connection: &Connection, topics: &Topics, groups: &Groups) -> Sampler {
         let consumers = Group::ALL.map(|group| (group, consumer(connection, &groups.name(group))));
-        Sampler { topics: topics.clone(), consumers: consumers.into() }
+        let fences = connection.client().set("linger.ms", "0").create_with_context(Placed).expect("a valid client");
+        Sampler { topics: topics.clone(), consumers: consumers.into(), fences }
     }
 
     /// Whether both groups have committed everything that is in the source; if not, how far they are.
@@ -198,8 +223,37 @@ impl Sampler {
     fn sample(&self, group: Group, consumer: &BaseConsumer) -> Option<Sample> {
         let partitions = partitions(consumer, &self.topics.source)?;
         let committed = committed(consumer, &self.topics.source, partitions)?;
-        let ends = ends(consumer, [&self.topics.results, &self.topics.dead_letters])?;
-        Some(Sample { group, committed, ends })
+        Some(Sample { group, committed, ends: self.fence(consumer)? })
+    }
+
+    /// Writes a record to each partition that holds what became of events. Whatever was acknowledged before stands before
+    /// it. `None` if a broker did not take one in time.
+    fn fence(&self, consumer: &BaseConsumer) -> Option<Ends> {
+        let (sender, places) = channel();
+        let mut left = 0;
+        for topic in [&self.topics.results, &self.topics.dead_letters] {
+            for partition in 0..partitions(consumer, topic)? {
+                let headers = OwnedHeaders::new().insert(Header { key: FENCE, value: Some("") });
+                let record = BaseRecord::with_opaque_to(topic.name(), Box::new(sender.clone()));
+                let record: BaseRecord<'_, [u8], [u8], _> = record.partition(partition).headers(headers);
+                self.fences.send(record).ok()?;
+                left += 1;
+            }
+        }
+        let (mut ends, deadline) = (Ends::new(), Instant::now() + QUESTION);
+        while left > 0 {
+            self.fences.poll(POLL);
+            while let Ok(place) = places.try_recv() {
+                let (topic, partition, offset) = place?;
+                ends.insert((topic, partition), offset + 1);
+                left -= 1;
+            }
+            if left > 0 && Instant::now() >= deadline {
+                self.fences.purge(PurgeConfig::default().queue().inflight());
+                return None;
+            }
+        }
+        Some(ends)
     }
 }
 
@@ -263,6 +317,10 @@ impl Reader {
         let topic = message.topic().to_owned();
         let record = topic::stored(&message);
         drop(message);
+        if record.header(FENCE).is_some() {
+            self.read.insert((topic, record.partition), record.offset + 1);
+            return;
+        }
         let stamp = self.stamp(&topic, &record);
         if topic == self.topics.results.name() {
             let ack = ack(&record, stamp);
