@@ -124,14 +124,3 @@ impl Kafka {
         }
     }
 }
-
-impl OffsetReset {
-    /// As librdkafka's `auto.offset.reset` wants it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Earliest => "earliest",
-            Self::Latest => "latest",
-        }
-    }
-}

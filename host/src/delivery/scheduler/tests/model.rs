@@ -17,7 +17,7 @@ const PARTITIONS: usize = 3;
 const CONCURRENCY: [u32; 3] = [2, 1, 3];
 const MAX_RETRIES: u32 = 2;
 const BUFFER: u64 = 300;
-const WINDOW: u32 = 8;
+const WINDOW: u32 = 4;
 
 type Place = (usize, i64);
 
@@ -488,7 +488,7 @@ impl World {
 
 fn step() -> impl Strategy<Value = Step> {
     let partition = || 0..PARTITIONS;
-    let record = (0u8..3, 1u64..150, 0u64..3, any::<[bool; 3]>(), prop::bool::weighted(0.9))
+    let record = (0u8..3, prop_oneof![1u64..10, 1u64..150], 0u64..3, any::<[bool; 3]>(), prop::bool::weighted(0.9))
         .prop_map(|(gap, bytes, key, wanted, decodable)| Record { gap, bytes, key, wanted, decodable });
     let ending = prop_oneof![
         5 => Just(Ending::Ack),
@@ -545,7 +545,7 @@ proptest! {
 #[test]
 fn every_planted_bug_is_found() {
     for mutant in Mutant::ALL {
-        let config = Config { cases: 3000, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
+        let config = Config { cases: 20_000, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
         let random = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
         let mut runner = TestRunner::new_with_rng(config, random);
         let found = mutants::with(mutant, || {
