@@ -12,12 +12,14 @@ use tokio::runtime::Handle;
 use super::Watch;
 use super::handlers::LoadedHandler;
 use crate::config::{Config, DeadLetters, GroupName, TopicName, redrive_topic};
+use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::buffer::Buffer;
 use crate::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Summary};
 use crate::delivery::partition::{HandlerIndex, Policy};
 use crate::delivery::ports::{Guests, Observer, Signal, Tried, Try};
 use crate::delivery::report::PartitionReport;
 use crate::delivery::scheduler::Timing;
+use crate::delivery::verdict::Ending;
 use crate::event::Record;
 use crate::kafka::Cluster;
 use crate::kafka::consumer::{self, ConsumerHandle, Membership};
@@ -193,6 +195,8 @@ fn engine_handler(handler: &LoadedHandler, config: &Config) -> EngineHandler {
         ordering: handler.config.ordering,
         policy: Policy { retry: handler.config.retry, dead_letters },
         concurrency: handler.config.concurrency.get(),
+        // A fresh instance has one event.
+        max_batch: if handler.settings.fresh { 1 } else { MAX_BATCH },
     }
 }
 
@@ -203,8 +207,8 @@ impl Pools {
     fn start(handlers: &[LoadedHandler], runtime: &Handle, signals: &Sender<Signal>) -> Pools {
         let pools = handlers.iter().enumerate().map(|(index, handler)| {
             let signals = signals.clone();
-            let report = move |tried| {
-                let _ = signals.send(Signal::Tried(index as HandlerIndex, tried));
+            let report = move |ran| {
+                let _ = signals.send(Signal::Ran(index as HandlerIndex, ran));
             };
             let concurrency = handler.config.concurrency.get();
             Pool::start(runtime, handler.component.clone(), handler.settings.clone(), concurrency, Arc::new(report))
@@ -235,9 +239,14 @@ impl Observer for Both {
         self.1.tried(handler, event_type, error_type);
     }
 
-    fn measured(&self, handler: HandlerIndex, tried: &Tried) {
-        self.0.measured(handler, tried);
-        self.1.measured(handler, tried);
+    fn measured(&self, handler: HandlerIndex, tried: &Tried, ending: &Ending) {
+        self.0.measured(handler, tried, ending);
+        self.1.measured(handler, tried, ending);
+    }
+
+    fn batch_fault(&self, handler: HandlerIndex) {
+        self.0.batch_fault(handler);
+        self.1.batch_fault(handler);
     }
 
     fn retried(&self, handler: HandlerIndex) {

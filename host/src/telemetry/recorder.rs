@@ -12,6 +12,7 @@ use super::{Instruments, Partitions};
 use crate::delivery::partition::HandlerIndex;
 use crate::delivery::ports::{Observer, Tried};
 use crate::delivery::report::PartitionReport;
+use crate::delivery::verdict::{Ending, error_type};
 use crate::event::Record;
 
 /// Values of `event.type` and `error.type`, for the whole process.
@@ -104,14 +105,14 @@ impl Observer for Recorder {
         }
     }
 
-    fn measured(&self, handler: HandlerIndex, tried: &Tried) {
+    fn measured(&self, handler: HandlerIndex, tried: &Tried, ending: &Ending) {
         let name = self.handler_name(Some(handler));
-        let event_type = self.event_type(&tried.run.event.identity.event_type);
+        let event_type = self.event_type(tried.run.event.event_type());
         self.instruments.handler_duration.record(milliseconds(tried.wall), &[name.clone(), event_type]);
-        let verdict = KeyValue::new("verdict", tried.ending.name());
+        let verdict = KeyValue::new("verdict", ending.name());
         self.instruments.verdicts.add(1, &[name.clone(), verdict]);
         self.instruments.cpu_time.add(tried.cpu.as_secs_f64(), std::slice::from_ref(&name));
-        if let crate::delivery::verdict::Ending::Fault { kind, .. } = &tried.ending {
+        if let Ending::Fault { kind, .. } = ending {
             self.instruments.faults.add(1, &[name.clone(), KeyValue::new("error.type", kind.name())]);
         }
         if let Some(handler) = self.handlers.get(usize::from(handler))
@@ -119,6 +120,10 @@ impl Observer for Recorder {
         {
             self.instruments.memory_peak.record(tried.memory, &[name]);
         }
+    }
+
+    fn batch_fault(&self, handler: HandlerIndex) {
+        self.instruments.batch_faults.add(1, &[self.handler_name(Some(handler))]);
     }
 
     fn retried(&self, handler: HandlerIndex) {
@@ -170,7 +175,7 @@ impl Observer for Recorder {
             let mut attributes =
                 vec![KeyValue::new(SYSTEM.0, SYSTEM.1), destination(topic), self.event_type(event_type)];
             if refused {
-                attributes.push(self.error_type(crate::delivery::verdict::error_type::PUBLISH_REJECTED));
+                attributes.push(self.error_type(error_type::PUBLISH_REJECTED));
                 self.instruments.publish_errors.add(1, &attributes);
             } else {
                 self.instruments.published.add(1, &attributes);

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::delivery::partition::HandlerIndex;
 use crate::delivery::ports::{Observer, Tried};
 use crate::delivery::report::PartitionReport;
+use crate::delivery::verdict::Ending;
 use crate::event::Record;
 
 /// What happened so far.
@@ -183,14 +184,16 @@ impl Observer for Watching {
         }
     }
 
-    fn measured(&self, handler: HandlerIndex, tried: &Tried) {
+    fn measured(&self, handler: HandlerIndex, tried: &Tried, ending: &Ending) {
         self.handler(handler, |handler| {
-            *handler.verdicts.entry(tried.ending.name()).or_default() += 1;
+            *handler.verdicts.entry(ending.name()).or_default() += 1;
             handler.tries += 1;
             handler.cpu += tried.cpu;
             handler.wall.saturating_record(u64::try_from(tried.wall.as_micros()).unwrap_or(u64::MAX));
         });
     }
+
+    fn batch_fault(&self, _: HandlerIndex) {}
 
     fn retried(&self, handler: HandlerIndex) {
         self.handler(handler, |handler| handler.retries += 1);

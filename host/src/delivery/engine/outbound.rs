@@ -109,7 +109,7 @@ impl Outbound {
             by_topic.entry(record.topic.clone()).or_default().push(event_type);
         }
         let publishing = Publishing {
-            event_type: tried.run.event.identity.event_type.clone(),
+            event_type: tried.run.event.event_type().into(),
             handler,
             started: Instant::now(),
             left: tried.outbox.len(),
