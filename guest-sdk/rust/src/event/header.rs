@@ -16,7 +16,7 @@ pub(crate) struct HeaderRecord {
 
 impl HeaderRecord {
     fn lend(&self) -> Header<'_> {
-        Header { name: &self.name, value: self.value.as_deref() }
+        Header::new(&self.name, self.value.as_deref())
     }
 }
 
@@ -34,6 +34,10 @@ pub struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
+    pub(crate) fn new(name: &'a str, value: Option<&'a [u8]>) -> Self {
+        Self { name, value }
+    }
+
     /// The name; may be empty, and may repeat.
     pub fn name(&self) -> &'a str {
         self.name
@@ -81,7 +85,7 @@ impl<'a> Headers<'a> {
     pub(crate) fn next_named(&mut self, name: &str) -> Option<Header<'a>> {
         match &mut self.source {
             Source::Records(records) => records.find(|record| record.name == name).map(HeaderRecord::lend),
-            Source::Frame(headers) => sound(headers.next_named(name)).map(|(name, value)| Header { name, value }),
+            Source::Frame(headers) => sound(headers.next_named(name)),
         }
     }
 }
@@ -92,7 +96,7 @@ impl<'a> Iterator for Headers<'a> {
     fn next(&mut self) -> Option<Header<'a>> {
         match &mut self.source {
             Source::Records(records) => records.next().map(HeaderRecord::lend),
-            Source::Frame(headers) => sound(headers.next()).map(|(name, value)| Header { name, value }),
+            Source::Frame(headers) => sound(headers.next()),
         }
     }
 

@@ -7,6 +7,8 @@ use std::slice::ChunksExact;
 use std::str;
 use std::sync::OnceLock;
 
+use crate::Header;
+
 const MAGIC: &[u8] = b"SBEV";
 const VERSION: u16 = 1;
 /// Lengths of version 1. A frame names its own, which may be longer.
@@ -213,27 +215,27 @@ impl<'a> FrameHeaders<'a> {
         self.entries.len()
     }
 
-    /// The next header's name and value.
-    pub(crate) fn next(&mut self) -> Result<Option<(&'a str, Option<&'a [u8]>)>> {
+    pub(crate) fn next(&mut self) -> Result<Option<Header<'a>>> {
         let Some(entry) = self.entries.next() else { return Ok(None) };
-        let name = self.frame.refer_to_text(Some(entry))?.ok_or(NAMELESS)?;
-        Ok(Some((name, self.frame.refer(entry.get(8..))?)))
+        self.header(entry).map(Some)
     }
 
     /// The next header that has this name; those before it are passed over.
-    pub(crate) fn next_named(&mut self, name: &str) -> Result<Option<(&'a str, Option<&'a [u8]>)>> {
+    pub(crate) fn next_named(&mut self, name: &str) -> Result<Option<Header<'a>>> {
         for entry in self.entries.by_ref() {
             // Compared as bytes, so that the names passed over are not checked for UTF-8.
-            if self.frame.refer(Some(entry))?.ok_or(NAMELESS)? == name.as_bytes() {
-                let name = self.frame.refer_to_text(Some(entry))?.ok_or(NAMELESS)?;
-                return Ok(Some((name, self.frame.refer(entry.get(8..))?)));
+            if self.frame.refer(Some(entry))? == Some(name.as_bytes()) {
+                return self.header(entry).map(Some);
             }
         }
         Ok(None)
     }
-}
 
-const NAMELESS: Malformed = Malformed("a header's name is absent");
+    fn header(&self, entry: &'a [u8]) -> Result<Header<'a>> {
+        let name = self.frame.refer_to_text(Some(entry))?.ok_or(Malformed("a header's name is absent"))?;
+        Ok(Header::new(name, self.frame.refer(entry.get(8..))?))
+    }
+}
 
 fn array_at<const N: usize>(list: &[u8], at: usize) -> Option<[u8; N]> {
     list.get(at..)?.first_chunk().copied()
