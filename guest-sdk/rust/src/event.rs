@@ -1,7 +1,8 @@
 //! One Kafka record as a handler sees it.
 //!
 //! How the record reached the guest does not show: fields are private, and what the accessors lend
-//! is borrowed from the event.
+//! is borrowed from the event. An event of a frame has the frame to itself while it is worked on, so
+//! the type needs no lifetime, and a handler's functions need not name one.
 
 mod error;
 mod header;
