@@ -25,7 +25,7 @@ use sandbus::delivery::ports::{Guests, Observer, Ran, Signal, Tried, Try};
 use sandbus::delivery::report::PartitionReport;
 use sandbus::delivery::scheduler::Timing;
 use sandbus::delivery::verdict::Ending;
-use sandbus::event::{Outgoing, Record};
+use sandbus::event::{Outgoing, TopicPartition};
 use sandbus::kafka::Cluster;
 use sandbus::kafka::consumer::{self, Membership};
 use sandbus::kafka::producer::SharedProducer;
@@ -52,11 +52,11 @@ impl Seen {
 }
 
 impl Observer for Seen {
-    fn consumed(&self, _: &Record, _: &str) {}
+    fn consumed(&self, _: &TopicPartition, _: &str, _: u64) {}
     fn tried(&self, _: HandlerIndex, _: &str, error_type: Option<&str>) {
         self.add(&format!("tried {}", error_type.unwrap_or("ok")));
     }
-    fn measured(&self, _: HandlerIndex, _: &Tried, _: &Ending) {}
+    fn measured(&self, _: HandlerIndex, _: &[Tried]) {}
     fn batch_fault(&self, _: HandlerIndex) {}
     fn retried(&self, _: HandlerIndex) {
         self.add("retried");

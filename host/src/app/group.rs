@@ -19,8 +19,7 @@ use crate::delivery::partition::{HandlerIndex, Policy};
 use crate::delivery::ports::{Guests, Observer, Signal, Tried, Try};
 use crate::delivery::report::PartitionReport;
 use crate::delivery::scheduler::Timing;
-use crate::delivery::verdict::Ending;
-use crate::event::Record;
+use crate::event::TopicPartition;
 use crate::kafka::Cluster;
 use crate::kafka::consumer::{self, ConsumerHandle, Membership};
 use crate::kafka::producer::SharedProducer;
@@ -229,19 +228,19 @@ impl Guests for Pools {
 struct Both(Arc<dyn Observer>, Arc<dyn Observer>);
 
 impl Observer for Both {
-    fn consumed(&self, record: &Record, event_type: &str) {
-        self.0.consumed(record, event_type);
-        self.1.consumed(record, event_type);
+    fn consumed(&self, topic_partition: &TopicPartition, event_type: &str, records: u64) {
+        self.0.consumed(topic_partition, event_type, records);
+        self.1.consumed(topic_partition, event_type, records);
     }
 
-    fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>) {
-        self.0.tried(handler, event_type, error_type);
-        self.1.tried(handler, event_type, error_type);
+    fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>, tries: u64) {
+        self.0.tried(handler, event_type, error_type, tries);
+        self.1.tried(handler, event_type, error_type, tries);
     }
 
-    fn measured(&self, handler: HandlerIndex, tried: &Tried, ending: &Ending) {
-        self.0.measured(handler, tried, ending);
-        self.1.measured(handler, tried, ending);
+    fn measured(&self, handler: HandlerIndex, tried: &[Tried]) {
+        self.0.measured(handler, tried);
+        self.1.measured(handler, tried);
     }
 
     fn batch_fault(&self, handler: HandlerIndex) {

@@ -4,6 +4,7 @@
 //! commands. It runs on a thread of its own and never waits for anything but its inbox and the next time
 //! at which something is due.
 
+use std::collections::VecDeque;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,6 +19,7 @@ use super::report::PartitionReport;
 use super::scheduler::{Assignment, Command, DeliveryId, Rules, Run, Scheduler, Timing};
 use super::verdict::{Ending, error_type};
 use crate::config::{DeadLetters, Ordering, Pattern, TopicName};
+use crate::event::batch::Batch;
 use crate::event::{Event, Record};
 
 pub use super::scheduler::Summary;
@@ -149,6 +151,8 @@ pub struct Engine {
     observer: Arc<dyn Observer>,
     scheduler: Scheduler<Held>,
     outbound: Outbound,
+    /// What was read and not taken in yet.
+    unread: VecDeque<(Assignment, Batch)>,
     commands: Vec<Command<Held>>,
     next_report: Instant,
     /// When events are looked for that have become old, if there are any.
@@ -179,6 +183,7 @@ impl Engine {
             consumer,
             guests,
             observer,
+            unread: VecDeque::new(),
             commands: Vec::new(),
             next_report: now + REPORT,
             next_old: None,
@@ -203,6 +208,7 @@ impl Engine {
             }
             self.rest_of_the_turn();
             self.time_passed(Instant::now());
+            self.take_in();
             if !self.outbound.is_full() {
                 self.scheduler.dispatch(&mut self.commands);
                 self.obey();
@@ -218,7 +224,8 @@ impl Engine {
             let Ok(signal) = self.signals.try_recv() else { break };
             self.signal(signal);
         }
-        if let Ok(reading) = self.readings.try_recv() {
+        for _ in 0..TURN {
+            let Ok(reading) = self.readings.try_recv() else { break };
             self.read(reading);
         }
     }
@@ -254,30 +261,42 @@ impl Engine {
                     self.scheduler.assigned(assignment, assigned.topic_partition, start, assigned.account);
                 }
             }
-            Reading::Records(assignment, records) => {
-                let now = Instant::now();
-                self.next_old.get_or_insert(now + OLD);
-                (0..records.len())
-                    .filter_map(|at| records.get(at))
-                    .for_each(|record| self.receive(assignment, record, now));
+            Reading::Records(assignment, batch) => self.unread.push_back((assignment, batch)),
+            Reading::Revoked { assignments, lost } => {
+                self.unread.retain(|(assignment, _)| !assignments.contains(assignment));
+                self.scheduler.revoked(assignments, lost, Instant::now());
             }
-            Reading::Revoked { assignments, lost } => self.scheduler.revoked(assignments, lost, Instant::now()),
         }
         self.obey();
     }
 
-    fn receive(&mut self, assignment: Assignment, record: Record, now: Instant) {
+    /// Takes in what was read, as long as a handler has little to do: what waits, waits as it came.
+    fn take_in(&mut self) {
+        while self.scheduler.is_hungry() {
+            let Some((assignment, batch)) = self.unread.pop_front() else { return };
+            let now = Instant::now();
+            self.next_old.get_or_insert(now + OLD);
+            let mut counted = Counted::default();
+            for record in (0..batch.len()).filter_map(|at| batch.get(at)) {
+                self.receive(assignment, record, now, &mut counted);
+            }
+            counted.report(&*self.observer);
+            self.obey();
+        }
+    }
+
+    fn receive(&mut self, assignment: Assignment, record: Record, now: Instant, counted: &mut Counted) {
         // Of the record as it was read: what is restored from it may have another place, and fewer bytes.
         let (offset, bytes) = (record.offset(), record.held_bytes());
         let arrival = |event| Arrival { offset, bytes, event, at: now };
         match Incoming::of(record, &self.group, |name| index_of(&self.handlers, name)) {
             Incoming::Event(event) => {
-                self.observer.consumed(&event.record, event.event_type());
+                counted.add(&event, &*self.observer);
                 let wants = wants(&self.handlers, &self.keys, &event);
                 self.scheduler.receive(assignment, arrival(Held::Event(event.clone())), wants, &mut self.commands);
             }
             Incoming::Again(event, handler) => {
-                self.observer.consumed(&event.record, event.event_type());
+                counted.add(&event, &*self.observer);
                 let ordering = self.handlers.get(usize::from(handler)).map_or(Ordering::Key, |of| of.ordering);
                 let wants = [(handler, lane(ordering, &self.keys, &event.record))];
                 let arrival = arrival(Held::Event(event));
@@ -285,7 +304,7 @@ impl Engine {
             }
             Incoming::Undecodable(record, reason) => {
                 tracing::warn!(partition = %record.topic_partition(), offset, reason, "undecodable");
-                self.observer.consumed(&record, error_type::OTHER);
+                self.observer.consumed(record.topic_partition(), error_type::OTHER, 1);
                 let (arrival, keep) = (arrival(Held::Undecodable(record)), self.dead_letters);
                 self.scheduler.receive_undecodable(assignment, arrival, &reason, keep, &mut self.commands);
             }
@@ -312,7 +331,7 @@ impl Engine {
         self.obey();
     }
 
-    fn ran(&mut self, handler: HandlerIndex, ran: Ran) {
+    fn ran(&mut self, handler: HandlerIndex, mut ran: Ran) {
         self.scheduler.idle(handler, ran.tried.len(), ran.took);
         if let Some((kind, error_message)) = &ran.fault {
             let (handler_name, events, error_type) = (self.name(Some(handler)), ran.tried.len(), kind.name());
@@ -326,28 +345,47 @@ impl Engine {
             self.observer.batch_fault(handler);
         }
         let (now, alone) = (Instant::now(), ran.fault.is_some());
-        for mut tried in ran.tried {
-            match tried.ending.take() {
-                Some(ending) => self.tried(handler, tried, &ending, now),
-                None => self.scheduler.not_run(tried.run.id, alone, &mut self.commands),
+        for alike in ran.tried.chunk_by_mut(Tried::is_like) {
+            match alike {
+                [Tried { run, ending: None, .. }] => self.scheduler.not_run(run.id, alone, &mut self.commands),
+                [tried] => self.tried(handler, tried, now),
+                alike => self.all_well(handler, alike, now),
             }
         }
     }
 
-    fn tried(&mut self, handler: HandlerIndex, tried: Tried, ending: &Ending, now: Instant) {
-        self.observer.measured(handler, &tried, ending);
-        // Otherwise its partition was given up in the meantime: then it counts for nobody, and its instance is idle.
-        let known = self.scheduler.knows(tried.run.id);
-        let publishes = known && !tried.outbox.is_empty();
-        self.scheduler.ended(tried.run.id, ending, publishes, now, fastrand::f64(), &mut self.commands);
-        if !known {
+    /// Tries that ended alike, in a success without consequences.
+    fn all_well(&mut self, handler: HandlerIndex, alike: &[Tried], now: Instant) {
+        self.observer.measured(handler, alike);
+        let mut known = 0;
+        for tried in alike {
+            let Tried { run, ending: Some(ending), .. } = tried else { continue };
+            if self.scheduler.knows(run.id) {
+                known += 1;
+                self.scheduler.ended(run.id, ending, false, now, 0.0, &mut self.commands);
+                self.log(handler, run, ending);
+            }
+        }
+        if let Some(tried) = alike.first().filter(|_| known > 0) {
+            self.observer.tried(handler, tried.run.event.event_type(), None, known);
+        }
+    }
+
+    fn tried(&mut self, handler: HandlerIndex, tried: &mut Tried, now: Instant) {
+        self.observer.measured(handler, std::slice::from_ref(tried));
+        let Tried { run, ending: Some(ending), outbox, .. } = tried else { return };
+        // Otherwise its partition was given up in the meantime: then it counts for nobody.
+        if !self.scheduler.knows(run.id) {
+            self.scheduler.ended(run.id, ending, false, now, 0.0, &mut self.commands);
             return;
         }
-        self.log(handler, &tried.run, ending);
+        let publishes = !outbox.is_empty();
+        self.scheduler.ended(run.id, ending, publishes, now, fastrand::f64(), &mut self.commands);
+        self.log(handler, run, ending);
         if publishes {
-            self.outbound.publish(handler, tried);
+            self.outbound.publish(handler, run, std::mem::take(outbox));
         } else {
-            self.observer.tried(handler, tried.run.event.event_type(), ending.error_type());
+            self.observer.tried(handler, run.event.event_type(), ending.error_type(), 1);
         }
     }
 
@@ -438,6 +476,28 @@ impl Engine {
     fn name(&self, handler: Option<HandlerIndex>) -> &str {
         let handler = handler.and_then(|handler| self.handlers.get(usize::from(handler)));
         handler.map_or("", |handler| &handler.name)
+    }
+}
+
+/// Events of one type, one after the other, that are reported together.
+#[derive(Default)]
+struct Counted(Option<(Event, u64)>);
+
+impl Counted {
+    fn add(&mut self, event: &Event, observer: &dyn Observer) {
+        match &mut self.0 {
+            Some((first, count)) if first.event_type() == event.event_type() => *count += 1,
+            _ => {
+                self.report(observer);
+                self.0 = Some((event.clone(), 1));
+            }
+        }
+    }
+
+    fn report(&mut self, observer: &dyn Observer) {
+        if let Some((event, count)) = self.0.take() {
+            observer.consumed(event.record.topic_partition(), event.event_type(), count);
+        }
     }
 }
 

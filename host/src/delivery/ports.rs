@@ -10,7 +10,7 @@ use super::report::PartitionReport;
 use super::scheduler::{Assignment, DeliveryId};
 use super::verdict::{Ending, FaultKind};
 use crate::event::batch::Batch;
-use crate::event::{Event, Outgoing, Record, TopicPartition};
+use crate::event::{Event, Outgoing, TopicPartition};
 
 /// One try to run.
 #[derive(Clone, Debug)]
@@ -61,6 +61,18 @@ pub struct Tried {
 }
 
 impl Tried {
+    /// Whether both succeeded alike, on events of the same type, and published nothing.
+    pub fn is_like(&self, other: &Tried) -> bool {
+        let alike = matches!(
+            (&self.ending, &other.ending),
+            (Some(Ending::Ack), Some(Ending::Ack)) | (Some(Ending::Skip), Some(Ending::Skip))
+        );
+        alike
+            && self.outbox.is_empty()
+            && other.outbox.is_empty()
+            && self.run.event.event_type() == other.run.event.event_type()
+    }
+
     /// Of a try that did not run.
     pub fn not_run(run: Try) -> Tried {
         Tried { run, ending: None, outbox: Vec::new(), wall: Duration::ZERO, cpu: Duration::ZERO, memory: 0 }
@@ -147,12 +159,12 @@ pub trait Guests: Send {
 
 /// What is told to whoever watches: metrics, in the host.
 pub trait Observer: Send + Sync {
-    /// A record is final for every handler of the group.
-    fn consumed(&self, record: &Record, event_type: &str);
-    /// A try ended; for an `ack` that publishes, once the broker has answered.
-    fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>);
-    /// How long a try took that ended like this.
-    fn measured(&self, handler: HandlerIndex, tried: &Tried, ending: &Ending);
+    /// Records of one type were read.
+    fn consumed(&self, topic_partition: &TopicPartition, event_type: &str, records: u64);
+    /// Tries ended; for an `ack` that publishes, once the broker has answered.
+    fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>, tries: u64);
+    /// How long tries of one batch took, which have the same event type and ended alike.
+    fn measured(&self, handler: HandlerIndex, tried: &[Tried]);
     /// A batch ended in a fault; its events run again, each alone.
     fn batch_fault(&self, handler: HandlerIndex);
     /// Another try of a delivery starts.

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use foldhash::fast::RandomState;
 use slotmap::Key as _;
 
-use super::batch::{MAX_BATCH_BYTES, Pace};
+use super::batch::{MAX_BATCH, MAX_BATCH_BYTES, Pace};
 use super::buffer::Account;
 use super::mutants::{Mutant, planted};
 use super::partition::{Arrival, DeliveryKey, Effect, GivenUp, HandlerIndex, Lane, Partition, Policy, Started};
@@ -335,6 +335,11 @@ impl<E: Clone> Scheduler<E> {
                 partition.receive_undecodable(arrival, message, dead_letters, effects);
             });
         }
+    }
+
+    /// Whether a handler has less ready than it may soon need.
+    pub fn is_hungry(&self) -> bool {
+        self.handlers.iter().any(|handler| handler.ready.len() < MAX_BATCH)
     }
 
     /// Starts what is ready on the instances that are idle: one batch for each.

@@ -77,15 +77,15 @@ impl Counts {
 }
 
 impl Observer for Counts {
-    fn consumed(&self, _: &Record, _: &str) {
-        self.add("consumed".into(), 1);
+    fn consumed(&self, _: &TopicPartition, _: &str, records: u64) {
+        self.add("consumed".into(), records);
     }
 
-    fn tried(&self, _: HandlerIndex, _: &str, error_type: Option<&str>) {
-        self.add(format!("tried {}", error_type.unwrap_or("ok")), 1);
+    fn tried(&self, _: HandlerIndex, _: &str, error_type: Option<&str>, tries: u64) {
+        self.add(format!("tried {}", error_type.unwrap_or("ok")), tries);
     }
 
-    fn measured(&self, _: HandlerIndex, _: &Tried, _: &Ending) {}
+    fn measured(&self, _: HandlerIndex, _: &[Tried]) {}
 
     fn batch_fault(&self, _: HandlerIndex) {
         self.add("batch fault".into(), 1);
