@@ -21,15 +21,18 @@ use crate::delivery::ports::{Observer, Signal};
 use crate::kafka::Cluster;
 use crate::kafka::consumer::Membership;
 use crate::kafka::producer::SharedProducer;
+use crate::sandbox::ports::GuestSink;
 use crate::telemetry::recorder::Labels;
 use crate::telemetry::{Instruments, Telemetry};
 
 pub mod group;
 pub mod handlers;
+pub mod native;
 pub mod topics;
 
 use group::Group;
 use handlers::LoadedHandler;
+use native::Natives;
 
 /// How long the parts may take to close after the engines have drained.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
@@ -57,6 +60,25 @@ pub struct Ended {
 /// Makes what watches a group besides the metrics, from its handlers' names.
 pub type Watch<'a> = &'a dyn Fn(&[Arc<str>]) -> Option<Arc<dyn Observer>>;
 
+/// What a program puts into a host besides its configuration.
+pub struct Additions<'a> {
+    /// Who watches.
+    pub watch: Watch<'a>,
+    /// Handlers whose instances are native code. Their components are loaded, and not used.
+    pub natives: Natives,
+    /// Hears what handlers log and count, in place of the host's own log and metrics.
+    pub sink: Option<Arc<dyn GuestSink>>,
+    /// Never use the packed way in, even of a component that has it.
+    pub typed: bool,
+}
+
+impl<'a> Additions<'a> {
+    /// Nothing but somebody who watches.
+    pub fn watched(watch: Watch<'a>) -> Self {
+        Additions { watch, natives: Natives::new(), sink: None, typed: false }
+    }
+}
+
 /// A running host.
 pub struct Host {
     config: Config,
@@ -78,6 +100,14 @@ impl Host {
     /// Where a handler cannot be loaded, an address is taken, or a client cannot be made. Kafka being
     /// away is none: it is waited for.
     pub fn start(config: Config, watch: Watch<'_>) -> Result<Host, StartError> {
+        Self::start_with(config, &Additions::watched(watch))
+    }
+
+    /// The same, with additions.
+    ///
+    /// # Errors
+    /// As [`Host::start`].
+    pub fn start_with(config: Config, additions: &Additions<'_>) -> Result<Host, StartError> {
         let guests = runtime("guest", std::thread::available_parallelism().map_or(2, usize::from))?;
         let services = runtime("service", 1)?;
         let telemetry = Arc::new(Telemetry::start(&config.telemetry)?);
@@ -85,7 +115,7 @@ impl Host {
         let admin = services.block_on(admin::serve(&config.admin, health.clone(), telemetry.clone()))?;
         tracing::info!(address = %admin, "admin server: /metrics /healthz /readyz /api/v1/partitions");
 
-        let loaded = guests.block_on(handlers::load(&config, &telemetry))?;
+        let loaded = guests.block_on(handlers::load(&config, &telemetry, additions))?;
         let (failed, failures) = unbounded();
         let mut host = Host {
             config,
@@ -98,7 +128,7 @@ impl Host {
             guests,
             services,
         };
-        host.read(loaded, watch, &failed)?;
+        host.read(loaded, additions.watch, &failed)?;
         Ok(host)
     }
 

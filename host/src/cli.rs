@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
 
+mod bench;
 mod build;
 mod check;
 mod demo;
@@ -41,6 +42,7 @@ enum Command {
     Publish(publish::Publish),
     Tail(tail::Tail),
     Dlq(dlq::Dlq),
+    Bench(bench::Bench),
 }
 
 /// Why a command did not do what was asked.
@@ -79,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Publish(command) => command.run(),
         Command::Tail(command) => command.run(),
         Command::Dlq(command) => command.run(),
+        Command::Bench(command) => command.run(),
     };
     // A panic has been written to stderr by then.
     let (status, message) = match std::panic::catch_unwind(run) {

@@ -12,6 +12,7 @@
 //! - [`wake`]: wakes a thread for any of several reasons.
 //! - [`reader`]: reads a topic without a group, for `sandbus tail`.
 //! - [`scan`]: what a topic holds at one moment, for `sandbus dlq`.
+//! - [`load`]: fills topics, and reads them in a bare loop, for `sandbus bench`.
 //! - [`embedded`]: a broker inside the process, for `sandbus demo`.
 
 use std::collections::HashMap;
@@ -32,6 +33,7 @@ pub mod convert;
 pub mod embedded;
 pub mod fetcher;
 pub mod headers;
+pub mod load;
 pub mod producer;
 pub mod queue;
 pub mod reader;

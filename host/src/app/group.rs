@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 
 use super::Watch;
 use super::handlers::LoadedHandler;
+use super::native::NativePool;
 use crate::config::{Config, DeadLetters, GroupName, TopicName, redrive_topic};
 use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::buffer::Buffer;
@@ -23,7 +24,7 @@ use crate::event::TopicPartition;
 use crate::kafka::Cluster;
 use crate::kafka::consumer::{self, ConsumerHandle, Membership};
 use crate::kafka::producer::SharedProducer;
-use crate::sandbox::pool::Pool;
+use crate::sandbox::pool::{Pool, Report};
 use crate::telemetry::recorder::{Labels, Recorder};
 use crate::telemetry::{Instruments, Partitions};
 
@@ -129,7 +130,7 @@ impl Group {
             signals,
             consumer: Box::new(consumer.clone()),
             producer: Box::new(producer.door(signals_in.clone())),
-            guests: Box::new(Pools::start(&handlers, guests, &signals_in)),
+            guests: Box::new(Pools::start(&handlers, guests, &signals_in)?),
             observer,
         };
         let handlers = handlers.iter().map(|handler| engine_handler(handler, config)).collect();
@@ -200,26 +201,40 @@ fn engine_handler(handler: &LoadedHandler, config: &Config) -> EngineHandler {
 }
 
 /// The instances of a group's handlers, by index.
-struct Pools(Vec<Pool>);
+struct Pools(Vec<Instances>);
+
+/// The instances of one handler.
+enum Instances {
+    Component(Pool),
+    Native(NativePool),
+}
 
 impl Pools {
-    fn start(handlers: &[LoadedHandler], runtime: &Handle, signals: &Sender<Signal>) -> Pools {
+    fn start(handlers: &[LoadedHandler], runtime: &Handle, signals: &Sender<Signal>) -> anyhow::Result<Pools> {
         let pools = handlers.iter().enumerate().map(|(index, handler)| {
             let signals = signals.clone();
-            let report = move |ran| {
+            let report: Report = Arc::new(move |ran| {
                 let _ = signals.send(Signal::Ran(index as HandlerIndex, ran));
-            };
-            let concurrency = handler.config.concurrency.get();
-            Pool::start(runtime, handler.component.clone(), handler.settings.clone(), concurrency, Arc::new(report))
+            });
+            let (concurrency, settings) = (handler.config.concurrency.get(), &handler.settings);
+            Ok(match &handler.native {
+                Some(make) => Instances::Native(NativePool::start(make, settings, concurrency, &report)?),
+                None => {
+                    let component = handler.component.clone();
+                    Instances::Component(Pool::start(runtime, component, settings.clone(), concurrency, report))
+                }
+            })
         });
-        Pools(pools.collect())
+        Ok(Pools(pools.collect::<anyhow::Result<_>>()?))
     }
 }
 
 impl Guests for Pools {
     fn run(&self, handler: HandlerIndex, batch: Vec<Try>) {
-        if let Some(pool) = self.0.get(usize::from(handler)) {
-            pool.run(batch);
+        match self.0.get(usize::from(handler)) {
+            Some(Instances::Component(pool)) => pool.run(batch),
+            Some(Instances::Native(pool)) => pool.run(batch),
+            None => {}
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::StartError;
+use super::native::MakeNative;
+use super::{Additions, StartError};
 use crate::config::{self, Config, Pattern};
 use crate::delivery::engine::Subscription;
 use crate::sandbox::Sandbox;
 use crate::sandbox::component::Component;
+use crate::sandbox::ports::GuestSink;
 use crate::sandbox::state::HandlerSettings;
 use crate::telemetry::Telemetry;
 use crate::telemetry::guest::HandlerSink;
@@ -21,6 +23,8 @@ pub struct LoadedHandler {
     pub settings: Arc<HandlerSettings>,
     /// Event types that it gets.
     pub events: Vec<Pattern>,
+    /// What runs in place of its component.
+    pub native: Option<MakeNative>,
 }
 
 impl LoadedHandler {
@@ -43,14 +47,22 @@ pub fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
 ///
 /// # Errors
 /// Every handler that cannot be loaded, with its reason.
-pub async fn load(config: &Config, telemetry: &Telemetry) -> Result<Vec<LoadedHandler>, StartError> {
+pub async fn load(
+    config: &Config,
+    telemetry: &Telemetry,
+    additions: &Additions<'_>,
+) -> Result<Vec<LoadedHandler>, StartError> {
     let sandbox = sandbox(config)?;
     let (mut loaded, mut errors) = (Vec::new(), Vec::new());
     for handler in &config.handlers {
-        let sink = Arc::new(HandlerSink::new(handler.name.shared(), telemetry.meter().clone()));
-        let settings = Arc::new(HandlerSettings::new(handler, sink));
+        let sink = additions.sink.clone().unwrap_or_else(|| -> Arc<dyn GuestSink> {
+            Arc::new(HandlerSink::new(handler.name.shared(), telemetry.meter().clone()))
+        });
+        let settings = HandlerSettings { typed: additions.typed, ..HandlerSettings::new(handler, sink) };
+        let settings = Arc::new(settings);
         match load_one(&sandbox, handler, settings).await {
-            Ok(handler) => {
+            Ok(mut handler) => {
+                handler.native = additions.natives.get(handler.config.name.as_str()).cloned();
                 let events: Vec<_> = handler.events.iter().map(ToString::to_string).collect();
                 tracing::info!(
                     handler = %handler.config.name, digest = &*handler.component.digest,
@@ -84,5 +96,5 @@ pub async fn load_one(
         }
         None => component.events.clone(),
     };
-    Ok(LoadedHandler { config: handler.clone(), component: Arc::new(component), settings, events })
+    Ok(LoadedHandler { config: handler.clone(), component: Arc::new(component), settings, events, native: None })
 }

@@ -10,7 +10,7 @@ use super::Done;
 
 mod describe;
 mod filter;
-mod interrupt;
+pub(super) mod interrupt;
 mod list;
 mod place;
 mod progress;

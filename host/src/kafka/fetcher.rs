@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
@@ -24,6 +25,38 @@ pub struct Fetcher {
     alarm: Arc<Alarm>,
 }
 
+/// What the fetcher is configured with.
+pub(super) fn configure(cluster: &Cluster, group: &str) -> ClientConfig {
+    let mut config = cluster.consumer();
+    for of_members in [
+        "group.protocol",
+        "group.remote.assignor",
+        "group.instance.id",
+        "session.timeout.ms",
+        "heartbeat.interval.ms",
+        "max.poll.interval.ms",
+    ] {
+        config.remove(of_members);
+    }
+    config
+        // By name only: it never joins.
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        // Where the position is gone, what there still is comes next.
+        .set("auto.offset.reset", "earliest")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "false");
+    // Each partition has a queue of its own. These bound what is fetched ahead of it, and look again soon
+    // when it has been emptied.
+    for (name, value) in [("queued.max.messages.kbytes", "2048"), ("fetch.queue.backoff.ms", "5")] {
+        if cluster.kafka.properties.get(name).is_none() {
+            config.set(name, value);
+        }
+    }
+    config
+}
+
 /// The queue of one partition that is read.
 pub type Fetched = PartitionQueue<PlainContext>;
 
@@ -33,34 +66,8 @@ impl Fetcher {
     /// # Errors
     /// Where librdkafka does not accept the configuration.
     pub fn new(cluster: &Cluster, group: &str, alarm: Arc<Alarm>) -> anyhow::Result<Fetcher> {
-        let mut config = cluster.consumer();
-        for of_members in [
-            "group.protocol",
-            "group.remote.assignor",
-            "group.instance.id",
-            "session.timeout.ms",
-            "heartbeat.interval.ms",
-            "max.poll.interval.ms",
-        ] {
-            config.remove(of_members);
-        }
-        config
-            // By name only: it never joins.
-            .set("group.id", group)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            // Where the position is gone, what there still is comes next.
-            .set("auto.offset.reset", "earliest")
-            .set("isolation.level", "read_committed")
-            .set("enable.partition.eof", "false");
-        // Each partition has a queue of its own. These bound what is fetched ahead of it, and look again soon
-        // when it has been emptied.
-        for (name, value) in [("queued.max.messages.kbytes", "2048"), ("fetch.queue.backoff.ms", "5")] {
-            if cluster.kafka.properties.get(name).is_none() {
-                config.set(name, value);
-            }
-        }
         let context = PlainContext(cluster.log.clone());
+        let config = configure(cluster, group);
         let client: BaseConsumer<PlainContext> = config.create_with_context(context).map_err(not_accepted)?;
         let client = Arc::new(client);
         let events = EventQueue::of(&client, alarm.raw()).context("the fetcher has no queue")?;

@@ -91,6 +91,30 @@ impl Topics {
         self.make(REDRIVE_CONFIG.iter().fold(new, |new, (name, value)| new.set(name, value))).await
     }
 
+    /// Makes a topic whose records go by themselves after `retention`.
+    ///
+    /// # Errors
+    /// Where no broker answers, or it refuses.
+    pub async fn create_for(&self, topic: &str, partitions: i32, retention: Duration) -> Result<(), TopicError> {
+        let retention = retention.as_millis().to_string();
+        self.make(NewTopic::new(topic, partitions, TopicReplication::Fixed(-1)).set("retention.ms", &retention)).await
+    }
+
+    /// Deletes topics and consumer groups. What is not there is fine.
+    ///
+    /// # Errors
+    /// Where no broker answers.
+    pub async fn delete(&self, topics: &[&str], groups: &[&str]) -> Result<(), TopicError> {
+        let options = AdminOptions::new().operation_timeout(Some(ASK)).request_timeout(Some(ASK));
+        if !groups.is_empty() {
+            self.admin.delete_groups(groups, &options).await.map_err(TopicError::Away)?;
+        }
+        if !topics.is_empty() {
+            self.admin.delete_topics(topics, &options).await.map_err(TopicError::Away)?;
+        }
+        Ok(())
+    }
+
     async fn make(&self, new: NewTopic<'_>) -> Result<(), TopicError> {
         let options = AdminOptions::new().operation_timeout(Some(ASK)).request_timeout(Some(ASK));
         let answers = self.admin.create_topics([&new], &options).await.map_err(TopicError::Away)?;

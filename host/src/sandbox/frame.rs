@@ -259,6 +259,11 @@ impl<'a> Written<'a> {
     }
 }
 
+/// Bytes of an answer to so many events before its texts.
+pub fn answer_records(events: usize) -> usize {
+    HEADER + events * VERDICT
+}
+
 /// Reads an answer to a batch: how each try ended, or `None` where it did not run.
 ///
 /// # Errors

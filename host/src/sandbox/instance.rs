@@ -14,6 +14,7 @@ use super::fault::{Stop, classify};
 use super::frame::{self, Frame};
 use super::meter::Metered;
 use super::state::{GuestState, HandlerSettings, Outbox};
+use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::ports::{Ran, Tried, Try};
 use crate::delivery::verdict::{Ending, ErrorKind, FaultKind};
 use crate::event::Event;
@@ -68,7 +69,8 @@ impl Instance {
         let mut store = Store::new(engine, GuestState::new(settings));
         let (limits, cpu_time) = (store.data().settings.limits, store.data().settings.cpu_time);
         store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(usize::try_from(limits.hostcall.max(limits.result)).unwrap_or(usize::MAX));
+        let answer = limits.result.saturating_add(frame::answer_records(MAX_BATCH) as u64);
+        store.set_hostcall_fuel(usize::try_from(limits.hostcall.max(answer)).unwrap_or(usize::MAX));
         store.set_max_component_handles(limits.handles as usize);
         store.epoch_deadline_callback(move |context| {
             let used = context.data().meter.used_within();
@@ -158,7 +160,7 @@ impl Instance {
         if let Some(stop) = self.store.data().exceeded() {
             return Err((stop.kind, stop.message));
         }
-        self.check_size(answer.len())?;
+        self.check_size(answer.len().saturating_sub(frame::answer_records(batch.len())))?;
         frame::read_answer(&answer, batch).map_err(|message| (FaultKind::BadResult, message))
     }
 

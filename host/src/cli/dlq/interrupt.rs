@@ -8,7 +8,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Listens from now on. The answer is true once the end was asked for.
-pub(super) fn watch() -> anyhow::Result<Arc<AtomicBool>> {
+pub(in crate::cli) fn watch() -> anyhow::Result<Arc<AtomicBool>> {
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot watch for signals")?;
     let (mut interrupt, mut terminate) = {
         let _inside = runtime.enter();

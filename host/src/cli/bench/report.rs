@@ -1,0 +1,207 @@
+//! What was measured: as JSON with every single figure, and as a table.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use super::contender::{Contender, Measured, Mode, Setup};
+use super::latency::Step;
+use super::process;
+
+/// The ratios that are told, each with its parts.
+const RATIOS: [(&str, Contender, Contender); 6] = [
+    ("packed_bare", Contender::Packed, Contender::Bare),
+    ("packed_native", Contender::Packed, Contender::Native),
+    ("native_bare", Contender::Native, Contender::Bare),
+    ("typed_bare", Contender::Typed, Contender::Bare),
+    ("typed_native", Contender::Typed, Contender::Native),
+    ("fresh_bare", Contender::Fresh, Contender::Bare),
+];
+
+/// All that one contender did.
+struct Row {
+    contender: Contender,
+    records: u64,
+    warm_up: Option<Measured>,
+    rounds: Vec<Measured>,
+}
+
+/// Collects what is measured.
+pub struct Report {
+    settings: Value,
+    mode: Mode,
+    /// Events per second that waiting instances can reach.
+    ceiling: Option<f64>,
+    rows: Vec<Row>,
+    steps: Vec<Step>,
+    capacity: Option<f64>,
+}
+
+/// Median, smallest and largest.
+#[derive(Clone, Copy)]
+struct Spread {
+    median: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Spread {
+    fn of(values: impl Iterator<Item = f64>) -> Option<Spread> {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        let (min, max) = (*values.first()?, *values.last()?);
+        let (low, high) = (values.get((values.len() - 1) / 2)?, values.get(values.len() / 2)?);
+        Some(Spread { median: f64::midpoint(*low, *high), min, max })
+    }
+
+    fn json(self) -> Value {
+        json!({ "median": self.median, "min": self.min, "max": self.max })
+    }
+}
+
+impl Report {
+    /// Of a bench with these settings.
+    pub fn new(setup: &Setup, settings: Value) -> Report {
+        let ceiling = (setup.mode == Mode::Wait).then(|| f64::from(setup.instances) / setup.wait.as_secs_f64());
+        Report { settings, mode: setup.mode, ceiling, rows: Vec::new(), steps: Vec::new(), capacity: None }
+    }
+
+    /// One contender was through.
+    pub fn round(&mut self, contender: Contender, records: u64, measured: Measured, warm_up: bool) {
+        let row = match self.rows.iter_mut().find(|row| row.contender == contender) {
+            Some(row) => row,
+            None => self.rows.push_mut(Row { contender, records, warm_up: None, rounds: Vec::new() }),
+        };
+        if warm_up {
+            row.warm_up = Some(measured);
+        } else {
+            row.rounds.push(measured);
+        }
+    }
+
+    /// What the machine can write and handle at once, in events per second.
+    pub fn capacity(&mut self, capacity: f64) {
+        self.capacity = Some(capacity);
+    }
+
+    /// One rate was measured.
+    pub fn step(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    fn row(&self, contender: Contender) -> Option<&Row> {
+        self.rows.iter().find(|row| row.contender == contender)
+    }
+
+    /// Of each round's own ratio: what slows a round down slows down both.
+    fn ratio(&self, of: Contender, to: Contender) -> Option<Spread> {
+        let (of, to) = (self.row(of)?, self.row(to)?);
+        Spread::of(of.rounds.iter().zip(&to.rounds).map(|(of, to)| of.rate() / to.rate()))
+    }
+
+    /// Everything.
+    pub fn json(&self) -> Value {
+        let mut ratios = Map::new();
+        let mut spreads = Map::new();
+        for (name, of, to) in RATIOS {
+            if let Some(spread) = self.ratio(of, to) {
+                ratios.insert(name.into(), json!((spread.median * 1000.0).round() / 1000.0));
+                spreads.insert(name.into(), spread.json());
+            }
+        }
+        let contenders = self.rows.iter().map(|row| {
+            json!({
+                "name": row.contender.name(),
+                "records": row.records,
+                "counted": row.records,
+                "events_per_second": Spread::of(row.rounds.iter().map(Measured::rate)).map(Spread::json),
+                "cpu_us_per_event": Spread::of(row.rounds.iter().map(Measured::cpu_each)).map(Spread::json),
+                "rounds": row.rounds.iter().map(Measured::json).collect::<Vec<_>>(),
+                "warm_up": row.warm_up.as_ref().map(Measured::json),
+            })
+        });
+        let waiting = self.ceiling.map(|ceiling| {
+            let of = self.rows.iter().filter_map(|row| {
+                let spread = Spread::of(row.rounds.iter().map(|round| round.rate() / ceiling))?;
+                Some((row.contender.name().to_owned(), spread.json()))
+            });
+            json!({ "instances_over_wait": ceiling, "reached": of.collect::<Map<_, _>>() })
+        });
+        json!({
+            "ratios": ratios,
+            "ratio_spreads": spreads,
+            "handler": self.mode.name(),
+            "contenders": contenders.collect::<Vec<_>>(),
+            "waiting": waiting,
+            "latency": {
+                "capacity": self.capacity,
+                "steps": self.steps.iter().map(Step::json).collect::<Vec<_>>(),
+            },
+            "settings": self.settings,
+            "machine": process::machine(),
+        })
+    }
+
+    /// For people.
+    pub fn table(&self) -> String {
+        let mut text = String::new();
+        // Writing to a `String` does not fail.
+        if !self.rows.is_empty() {
+            let _ = writeln!(text, "handler {}", self.mode.name());
+            let _ =
+                writeln!(text, "contender   records   events/s       min..max            CPU us   of bare  of native");
+        }
+        for row in &self.rows {
+            let Some(rate) = Spread::of(row.rounds.iter().map(Measured::rate)) else { continue };
+            let cpu = Spread::of(row.rounds.iter().map(Measured::cpu_each)).map_or(0.0, |spread| spread.median);
+            let to = |other| match self.ratio(row.contender, other) {
+                Some(spread) => format!("{:.3}", spread.median),
+                None => "-".into(),
+            };
+            let span = format!("{:.0}..{:.0}", rate.min, rate.max);
+            let _ = writeln!(
+                text,
+                "{:<9} {:>9} {:>10.0}   {span:<19} {cpu:>8.2} {:>9} {:>10}",
+                row.contender.name(),
+                row.records,
+                rate.median,
+                to(Contender::Bare),
+                to(Contender::Native),
+            );
+            if let (Some(ceiling), Some(last)) = (self.ceiling, row.rounds.last()) {
+                let [before, peak, after] = last.memory.map(|bytes| bytes >> 20);
+                let _ = writeln!(
+                    text,
+                    "          {:.1} % of instances over wait ({ceiling:.0}/s); memory {before} MiB before, {peak} at most, {after} after",
+                    rate.median / ceiling * 100.0
+                );
+            }
+        }
+        if self.rows.iter().any(|row| row.contender == Contender::Fresh) {
+            let _ = writeln!(text, "fresh reads fewer records, for it is slow: see the column");
+        }
+        if !self.steps.is_empty() {
+            let _ = writeln!(text, "\nfrom when a record was to be sent to its verdict, in milliseconds");
+            if let Some(capacity) = self.capacity {
+                let _ = writeln!(text, "(this machine writes and handles {capacity:.0} events/s at once)");
+            }
+            let _ = writeln!(text, "contender      rate     sent/s       p50       p99     p99.9       max");
+            for step in &self.steps {
+                let _ = writeln!(text, "{}", step.line());
+            }
+        }
+        text.trim_end().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between_two() {
+        let spread = Spread::of([4.0, 1.0, 3.0, 2.0].into_iter()).unwrap();
+        assert_eq!((spread.median, spread.min, spread.max), (2.5, 1.0, 4.0));
+        assert!(Spread::of(std::iter::empty()).is_none());
+    }
+}

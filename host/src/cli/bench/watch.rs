@@ -1,0 +1,193 @@
+//! Sees what a host does with the records: how many are final, when the first and the last were, and whether
+//! any ended otherwise than it should.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use super::process;
+use super::records::{SENT, sent};
+use super::work::END;
+use crate::delivery::partition::HandlerIndex;
+use crate::delivery::ports::{Observer, Tried};
+use crate::delivery::report::PartitionReport;
+use crate::delivery::verdict::Ending;
+use crate::event::{Event, TopicPartition};
+use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
+
+/// A moment, with the CPU time that the process had taken by then.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// When.
+    pub at: Instant,
+    /// CPU time of the process.
+    pub cpu: Duration,
+}
+
+impl Moment {
+    /// This one.
+    pub fn now() -> Moment {
+        Moment { at: Instant::now(), cpu: process::cpu() }
+    }
+}
+
+/// How long it took from when each record was meant to be sent.
+pub struct Latencies {
+    /// What the records' times count from.
+    pub base: Instant,
+    /// Records that were meant to be sent before are warm-up.
+    pub from: AtomicU64,
+    /// Nanoseconds.
+    pub histogram: Mutex<Histogram<u64>>,
+}
+
+impl Latencies {
+    /// Of records whose times count from `base`.
+    ///
+    /// # Errors
+    /// Never: the bounds are good.
+    pub fn new(base: Instant) -> anyhow::Result<Latencies> {
+        let histogram = Mutex::new(Histogram::new_with_bounds(1_000, 600_000_000_000, 3)?);
+        Ok(Latencies { base, from: AtomicU64::new(u64::MAX), histogram })
+    }
+
+    /// Nanoseconds by the records' clock.
+    pub fn clock(&self) -> u64 {
+        u64::try_from(self.base.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// A record that was meant to be sent then is through.
+    pub fn record(&self, sent: Option<u64>) {
+        let Some(sent) = sent.filter(|sent| *sent >= self.from.load(Ordering::Relaxed)) else { return };
+        let took = self.clock().saturating_sub(sent);
+        self.histogram.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(took);
+    }
+}
+
+/// Watches one host.
+pub struct Progress {
+    expected: u64,
+    finished: AtomicU64,
+    ends: AtomicU64,
+    first: OnceLock<Moment>,
+    last: OnceLock<Moment>,
+    failed: AtomicU64,
+    latencies: Option<Arc<Latencies>>,
+}
+
+impl Progress {
+    /// Until that many records are final.
+    pub fn new(expected: u64, latencies: Option<Arc<Latencies>>) -> Progress {
+        Progress {
+            expected,
+            latencies,
+            finished: AtomicU64::new(0),
+            ends: AtomicU64::new(0),
+            first: OnceLock::new(),
+            last: OnceLock::new(),
+            failed: AtomicU64::new(0),
+        }
+    }
+
+    /// Records that are final.
+    pub fn finished(&self) -> u64 {
+        self.finished.load(Ordering::Relaxed)
+    }
+
+    /// Events that end a run which are.
+    pub fn ends(&self) -> u64 {
+        self.ends.load(Ordering::Relaxed)
+    }
+
+    /// Tries that ended in anything but success.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// The first and the last verdict, once that is given.
+    pub fn span(&self) -> Option<(Moment, Moment)> {
+        Some((*self.first.get()?, *self.last.get()?))
+    }
+}
+
+impl Observer for Progress {
+    fn consumed(&self, _: &TopicPartition, _: &str, _: u64) {
+        self.first.get_or_init(Moment::now);
+    }
+
+    fn tried(&self, _: HandlerIndex, _: &str, error_type: Option<&str>, tries: u64) {
+        if error_type.is_some() {
+            self.failed.fetch_add(tries, Ordering::Relaxed);
+        }
+    }
+
+    fn measured(&self, _: HandlerIndex, tried: &[Tried]) {
+        if !matches!(tried.first(), Some(Tried { ending: Some(Ending::Ack), .. })) {
+            return;
+        }
+        if tried.first().is_some_and(|first| first.run.event.event_type() == END) {
+            self.ends.fetch_add(tried.len() as u64, Ordering::Relaxed);
+            return;
+        }
+        if let Some(latencies) = &self.latencies {
+            tried.iter().for_each(|tried| latencies.record(sent(tried.run.event.record.header(SENT).flatten())));
+        }
+        let before = self.finished.fetch_add(tried.len() as u64, Ordering::Relaxed);
+        if before + tried.len() as u64 >= self.expected {
+            self.last.get_or_init(Moment::now);
+        }
+    }
+
+    fn batch_fault(&self, _: HandlerIndex) {}
+
+    fn retried(&self, _: HandlerIndex) {}
+
+    fn dead_lettered(&self, _: Option<HandlerIndex>, _: &str, _: &str) {}
+
+    fn dropped(&self, _: Option<HandlerIndex>) {}
+
+    fn abandoned(&self, _: Option<HandlerIndex>, _: u64) {}
+
+    fn partitions(&self, _: Vec<PartitionReport>) {}
+
+    fn published(&self, _: &str, _: &[String], _: Duration, _: bool) {}
+}
+
+/// Hears what the handler itself has counted, and what it last complained of.
+#[derive(Default)]
+pub struct Counted {
+    events: AtomicU64,
+    complaint: Mutex<Option<String>>,
+}
+
+impl Counted {
+    /// Events that the handler says it has handled.
+    pub fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    /// Its last error, where it logged one.
+    pub fn complaint(&self) -> Option<String> {
+        self.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl GuestSink for Counted {
+    fn log(&self, _: Option<(&Event, u32)>, level: LogLevel, line: &str) {
+        if matches!(level, LogLevel::Warn | LogLevel::Error) {
+            *self.complaint.lock().unwrap_or_else(PoisonError::into_inner) = Some(line.to_owned());
+        }
+    }
+
+    fn metric(&self, metric: &GuestMetric<'_>) -> Result<(), Refusal> {
+        match (metric.name, metric.value) {
+            ("events", GuestValue::Counter(events)) => {
+                self.events.fetch_add(events, Ordering::Relaxed);
+                Ok(())
+            }
+            (name, _) => Err(Refusal { code: "bad_name", message: format!("the bench knows no metric {name:?}") }),
+        }
+    }
+}
