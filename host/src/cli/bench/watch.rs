@@ -90,7 +90,7 @@ impl Progress {
         }
     }
 
-    /// Records that are final.
+    /// Records that have a verdict; if it publishes, once the broker has that.
     pub fn finished(&self) -> u64 {
         self.finished.load(Ordering::Relaxed)
     }
@@ -112,13 +112,16 @@ impl Progress {
 }
 
 impl Observer for Progress {
-    fn consumed(&self, record: &Record, event_type: &str) {
+    fn consumed(&self, _: &Record, _: &str) {}
+
+    fn tried(&self, _: HandlerIndex, event_type: &str, error_type: Option<&str>) {
+        if error_type.is_some() {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         if event_type == END {
             self.ends.fetch_add(1, Ordering::Relaxed);
             return;
-        }
-        if let Some(latencies) = &self.latencies {
-            latencies.record(sent(record.header(SENT).flatten()));
         }
         let before = self.finished.fetch_add(1, Ordering::Relaxed);
         if before == 0 {
@@ -129,13 +132,11 @@ impl Observer for Progress {
         }
     }
 
-    fn tried(&self, _: HandlerIndex, _: &str, error_type: Option<&str>) {
-        if error_type.is_some() {
-            self.failed.fetch_add(1, Ordering::Relaxed);
+    fn measured(&self, _: HandlerIndex, tried: &Tried) {
+        if let Some(latencies) = &self.latencies {
+            latencies.record(sent(tried.run.event.record.header(SENT).flatten()));
         }
     }
-
-    fn measured(&self, _: HandlerIndex, _: &Tried) {}
 
     fn retried(&self, _: HandlerIndex) {}
 
