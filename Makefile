@@ -13,6 +13,7 @@ help:
 	@echo 'make demo     set up what is missing, build, and watch example handlers at work'
 	@echo 'make test     set up what is missing, and run every test against a real Kafka'
 	@echo 'make build    target/release/sandbus, and each example as target/components/NAME.wasm'
+	@echo 'make bench    how fast the host is, against a bare loop and native code; BENCH="..." are options of sandbus bench'
 	@echo 'make chaos    harm hosts, brokers and network for MINUTES=10, and compare everything; SEED=N repeats a run'
 	@echo 'make kafka    start a real Kafka for trying things; Ctrl-C stops it'
 	@echo 'make check    format, lints, documentation, licences'
@@ -49,6 +50,13 @@ test: build
 	@echo '==> Tests of the SDK and of the examples'
 	@$(CARGO) test --release --manifest-path guest-sdk/rust/Cargo.toml --target-dir $(GUESTS)
 	@$(CARGO) test --release --manifest-path examples/Cargo.toml --target-dir $(GUESTS)
+
+# For example: make bench BENCH="--handler json --json"
+BENCH ?= --latency
+.PHONY: bench
+bench: build
+	@scripts/setup-kafka.sh
+	@target/release/with-kafka -- sh -c 'exec $(SANDBUS) bench --bootstrap-servers "$$SANDBUS_TEST_KAFKA" $(BENCH)'
 
 MINUTES ?= 10
 .PHONY: chaos

@@ -186,15 +186,14 @@ pub fn ends(cluster: &Cluster, topic: &str) -> anyhow::Result<Vec<(i64, i64)>> {
             .with_context(|| format!("no answer from Kafka at {servers}"))?;
         let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
         let partitions = found.map_or(0, |found| found.partitions().len());
-        if partitions > 0 {
-            let ends = (0..partitions).map(|partition| {
-                let partition = i32::try_from(partition)?;
-                consumer.fetch_watermarks(topic, partition, ASK).map_err(|error| in_words(&error))
-            });
-            return ends.collect();
-        }
+        let ends = (0..i32::try_from(partitions)?).map(|partition| consumer.fetch_watermarks(topic, partition, ASK));
         // What was made a moment ago may not be known everywhere.
-        anyhow::ensure!(Instant::now() < deadline, "there is no topic {topic:?} at {servers}");
+        match ends.collect::<Result<Vec<_>, _>>() {
+            Ok(ends) if !ends.is_empty() => return Ok(ends),
+            Ok(_) => anyhow::ensure!(Instant::now() < deadline, "there is no topic {topic:?} at {servers}"),
+            Err(error) if Instant::now() >= deadline => return Err(in_words(&error)),
+            Err(_) => {}
+        }
         std::thread::sleep(Duration::from_millis(50));
     }
 }

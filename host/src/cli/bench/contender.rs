@@ -208,7 +208,7 @@ impl<'a> Running<'a> {
             watch: &|_| Some(watched.clone()),
             natives,
             sink: Some(counted.clone()),
-            typed: contender != Contender::Packed,
+            typed: contender == Contender::Typed,
         };
         let host = Host::start_with(config, &additions).map_err(|error| match error {
             StartError::Handlers(_) => anyhow::anyhow!("{error}"),
