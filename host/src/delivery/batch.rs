@@ -18,6 +18,12 @@ const TARGET: Duration = Duration::from_millis(5);
 /// How much work is worth another thread.
 const WORTHWHILE: Duration = Duration::from_micros(200);
 
+/// Batches that are made before an instance is idle, where they are quick: so none has to wait for its next.
+const AHEAD: u32 = 4;
+
+/// How long a quick batch takes, at most.
+const QUICK: Duration = Duration::from_millis(1);
+
 /// How long a handler's events take, and what follows for its next batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
@@ -39,6 +45,12 @@ impl Pace {
         let within = |time: Duration| (time.as_nanos() as f64 / self.event.max(1.0)) as usize;
         let share = ready.div_ceil(idle.max(1) as usize).max(within(WORTHWHILE));
         share.min(within(TARGET)).min(self.known).clamp(1, self.max)
+    }
+
+    /// Batches that may be made before an instance is idle.
+    pub fn ahead(&self) -> u32 {
+        let quick = self.event > 0.0 && self.event * self.known as f64 <= QUICK.as_nanos() as f64;
+        if quick && self.max > 1 { AHEAD } else { 0 }
     }
 
     /// A batch of so many events took so long.

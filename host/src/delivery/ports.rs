@@ -152,7 +152,7 @@ pub trait Producer: Send {
 
 /// The instances of a group's handlers.
 pub trait Guests: Send {
-    /// Runs a batch on an idle instance of the handler, in which the events of a lane stand together, in their
+    /// Runs a batch on the next idle instance of the handler, in which the events of a lane stand together, in their
     /// order. The answer is a [`Signal::Ran`] with every try.
     fn run(&self, handler: HandlerIndex, batch: Vec<Try>);
 }

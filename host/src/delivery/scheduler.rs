@@ -99,7 +99,7 @@ pub struct Run<E> {
 /// What the caller has to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command<E> {
-    /// Run a batch on an idle instance of this handler. Answered by one [`Scheduler::ended`] or
+    /// Run a batch on the next idle instance of this handler. Answered by one [`Scheduler::ended`] or
     /// [`Scheduler::not_run`] for each, in their order, and then by [`Scheduler::idle`].
     Run(HandlerIndex, Vec<Run<E>>),
     /// Send a dead letter. Answered by [`Scheduler::settled`] once the broker has acknowledged it.
@@ -342,11 +342,12 @@ impl<E: Clone> Scheduler<E> {
         self.handlers.iter().any(|handler| handler.ready.len() < MAX_BATCH)
     }
 
-    /// Starts what is ready on the instances that are idle: one batch for each.
+    /// Starts what is ready: one batch for each instance that is idle, and some for those that soon are.
     pub fn dispatch(&mut self, out: &mut Vec<Command<E>>) {
         for (index, handler) in self.handlers.iter_mut().enumerate() {
-            while handler.busy < handler.rules.concurrency || planted(Mutant::IgnoreConcurrency) {
-                let idle = handler.rules.concurrency.saturating_sub(handler.busy);
+            let batches = handler.rules.concurrency.saturating_add(handler.pace.ahead());
+            while handler.busy < batches || planted(Mutant::IgnoreConcurrency) {
+                let idle = batches.saturating_sub(handler.busy);
                 let size = handler.pace.batch(handler.ready.len(), idle);
                 let batch = batch(&mut handler.ready, &mut self.partitions, size);
                 if batch.is_empty() {

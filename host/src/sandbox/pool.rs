@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_channel::{Receiver, Sender};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, mpsc};
 
 use super::component::Component;
 use super::instance::{self, Instance};
@@ -21,7 +21,7 @@ pub type Report = Arc<dyn Fn(Ran) + Send + Sync>;
 
 /// The instances of one handler. Dropped, its tasks end with what they run.
 pub struct Pool {
-    queue: mpsc::UnboundedSender<Vec<Try>>,
+    queue: Sender<Vec<Try>>,
 }
 
 impl Pool {
@@ -33,8 +33,7 @@ impl Pool {
         concurrency: u32,
         report: Report,
     ) -> Pool {
-        let (queue, batches) = mpsc::unbounded_channel();
-        let batches = Arc::new(Mutex::new(batches));
+        let (queue, batches) = async_channel::unbounded();
         for _ in 0..concurrency {
             let worker = Worker::new(component.clone(), settings.clone());
             runtime.spawn(worker.serve(batches.clone(), report.clone()));
@@ -46,7 +45,7 @@ impl Pool {
     /// instances, which bounds the queue.
     pub fn run(&self, batch: Vec<Try>) {
         // The tasks end only when this sender is gone.
-        let _ = self.queue.send(batch);
+        let _ = self.queue.try_send(batch);
     }
 }
 
@@ -63,9 +62,8 @@ impl Worker {
         Worker { component, settings, instance: None }
     }
 
-    async fn serve(mut self, batches: Arc<Mutex<mpsc::UnboundedReceiver<Vec<Try>>>>, report: Report) {
-        loop {
-            let Some(batch) = batches.lock().await.recv().await else { return };
+    async fn serve(mut self, batches: Receiver<Vec<Try>>, report: Report) {
+        while let Ok(batch) = batches.recv().await {
             let ran = self.run(batch).await;
             report(ran);
         }
