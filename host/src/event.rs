@@ -42,7 +42,6 @@ pub struct Event {
     pub record: Record,
     /// How often it was redriven, this time included; 0 for one that was read from its own topic.
     pub redrives: u32,
-    identity: Identity,
 }
 
 impl Event {
@@ -51,29 +50,39 @@ impl Event {
     /// # Errors
     /// Gives the record back, with the reason, where a handler could not be shown it.
     pub fn decode(record: Record) -> Result<Event, Box<(Record, Undecodable)>> {
-        match Identity::of(&record) {
-            Ok(identity) => Ok(Event { record, identity, redrives: 0 }),
-            Err(reason) => Err(Box::new((record, reason))),
+        match record.identity() {
+            Ok(_) => Ok(Event { record, redrives: 0 }),
+            Err(reason) => {
+                let reason = reason.clone();
+                Err(Box::new((record, reason)))
+            }
         }
     }
 
     /// Its type: 1 to [`identity::MAX_TYPE_BYTES`] bytes.
     pub fn event_type(&self) -> &str {
-        self.identity.event_type(&self.record)
+        std::str::from_utf8(self.type_bytes()).unwrap_or_default()
     }
 
-    /// Its id, never empty. `None`: it has no other than the record's coordinates.
-    pub fn own_id(&self) -> Option<&str> {
-        self.identity.own_id(&self.record)
+    /// The bytes of its type, which are UTF-8.
+    pub fn type_bytes(&self) -> &[u8] {
+        let of = |identity| Identity::event_type(identity, &self.record);
+        self.record.identity().map_or(self.record.topic().as_bytes(), of)
+    }
+
+    /// The bytes of its id, which are UTF-8 and not empty. `None`: it has no other than the record's coordinates.
+    pub fn id_bytes(&self) -> Option<&[u8]> {
+        self.record.identity().ok().and_then(|identity| identity.own_id(&self.record))
     }
 
     /// Its id, never empty.
     pub fn id(&self) -> Cow<'_, str> {
-        self.own_id().map_or_else(|| identity::coordinates(&self.record).into(), Cow::Borrowed)
+        let own = self.id_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok());
+        own.map_or_else(|| identity::coordinates(&self.record).into(), Cow::Borrowed)
     }
 
     /// A copy that shares memory with no other.
     pub fn detached(&self) -> Event {
-        Event { record: self.record.detached(), ..self.clone() }
+        Event { record: self.record.detached(), redrives: self.redrives }
     }
 }

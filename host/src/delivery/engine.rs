@@ -5,12 +5,10 @@
 //! at which something is due.
 
 use std::collections::VecDeque;
-use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, select};
-use foldhash::fast::RandomState;
 
 use super::incoming::Incoming;
 use super::partition::{Arrival, GivenUp, HandlerIndex, Lane, Policy};
@@ -153,11 +151,11 @@ pub struct Engine {
     outbound: Outbound,
     /// What was read and not taken in yet.
     unread: VecDeque<(Assignment, Batch)>,
+    wanting: Wanting,
     commands: Vec<Command<Held>>,
     next_report: Instant,
     /// When events are looked for that have become old, if there are any.
     next_old: Option<Instant>,
-    keys: RandomState,
 }
 
 impl Engine {
@@ -184,10 +182,10 @@ impl Engine {
             guests,
             observer,
             unread: VecDeque::new(),
+            wanting: Wanting::default(),
             commands: Vec::new(),
             next_report: now + REPORT,
             next_old: None,
-            keys: RandomState::default(),
         }
     }
 
@@ -292,13 +290,18 @@ impl Engine {
         match Incoming::of(record, &self.group, |name| index_of(&self.handlers, name)) {
             Incoming::Event(event) => {
                 counted.add(&event, &*self.observer);
-                let wants = wants(&self.handlers, &self.keys, &event);
-                self.scheduler.receive(assignment, arrival(Held::Event(event.clone())), wants, &mut self.commands);
+                self.wanting.find(&self.handlers, &event);
+                let (handlers, key) = (&self.handlers, event.record.key_hash());
+                let wants = self.wanting.handlers.iter().map(|index| {
+                    let ordering = handlers.get(usize::from(*index)).map_or(Ordering::Key, |of| of.ordering);
+                    (*index, lane(ordering, key))
+                });
+                self.scheduler.receive(assignment, arrival(Held::Event(event)), wants, &mut self.commands);
             }
             Incoming::Again(event, handler) => {
                 counted.add(&event, &*self.observer);
                 let ordering = self.handlers.get(usize::from(handler)).map_or(Ordering::Key, |of| of.ordering);
-                let wants = [(handler, lane(ordering, &self.keys, &event.record))];
+                let wants = [(handler, lane(ordering, event.record.key_hash()))];
                 let arrival = arrival(Held::Event(event));
                 self.scheduler.receive(assignment, arrival, wants, &mut self.commands);
             }
@@ -486,7 +489,7 @@ struct Counted(Option<(Event, u64)>);
 impl Counted {
     fn add(&mut self, event: &Event, observer: &dyn Observer) {
         match &mut self.0 {
-            Some((first, count)) if first.event_type() == event.event_type() => *count += 1,
+            Some((first, count)) if first.type_bytes() == event.type_bytes() => *count += 1,
             _ => {
                 self.report(observer);
                 self.0 = Some((event.clone(), 1));
@@ -505,20 +508,30 @@ fn index_of(handlers: &[EngineHandler], name: &str) -> Option<HandlerIndex> {
     handlers.iter().position(|handler| &*handler.name == name).map(|index| index as HandlerIndex)
 }
 
-/// Which handlers want an event, each with its lane.
-fn wants<'a>(
-    handlers: &'a [EngineHandler],
-    keys: &'a RandomState,
-    event: &'a Event,
-) -> impl Iterator<Item = (HandlerIndex, Option<Lane>)> + 'a {
-    let wanting = handlers.iter().enumerate().filter(|(_, handler)| handler.subscription.wants(event));
-    wanting.map(move |(index, handler)| (index as HandlerIndex, lane(handler.ordering, keys, &event.record)))
+/// Which handlers want the events of one type and topic: mostly those of the event before.
+#[derive(Default)]
+struct Wanting {
+    last: Option<Event>,
+    handlers: Vec<HandlerIndex>,
 }
 
-fn lane(ordering: Ordering, keys: &RandomState, record: &Record) -> Option<Lane> {
+impl Wanting {
+    fn find(&mut self, handlers: &[EngineHandler], event: &Event) {
+        let is_like =
+            |last: &Event| last.type_bytes() == event.type_bytes() && last.record.topic() == event.record.topic();
+        if !self.last.as_ref().is_some_and(is_like) {
+            let wanting = handlers.iter().enumerate().filter(|(_, handler)| handler.subscription.wants(event));
+            self.handlers.clear();
+            self.handlers.extend(wanting.map(|(index, _)| index as HandlerIndex));
+            self.last = Some(event.detached());
+        }
+    }
+}
+
+fn lane(ordering: Ordering, key: u64) -> Option<Lane> {
     match ordering {
         // Records without a key share an order, apart from that of any key.
-        Ordering::Key => Some(keys.hash_one(record.key())),
+        Ordering::Key => Some(key),
         Ordering::Partition => Some(0),
         Ordering::None => None,
     }

@@ -70,7 +70,7 @@ impl Tried {
         alike
             && self.outbox.is_empty()
             && other.outbox.is_empty()
-            && self.run.event.event_type() == other.run.event.event_type()
+            && self.run.event.type_bytes() == other.run.event.type_bytes()
     }
 
     /// Of a try that did not run.

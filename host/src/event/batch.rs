@@ -5,9 +5,12 @@
 //! to be copied out ([`Record::detached`]), so that it does not pin the fetch that it came with.
 
 use std::fmt;
-use std::sync::Arc;
+use std::hash::BuildHasher as _;
+use std::sync::{Arc, LazyLock};
 
-use super::TopicPartition;
+use foldhash::fast::RandomState;
+
+use super::{Identity, TopicPartition, Undecodable};
 
 /// Bytes that a batch's owner keeps.
 #[derive(Clone, Copy)]
@@ -47,7 +50,12 @@ struct Entry {
     headers: u32,
     /// Of key, value and headers.
     bytes: u32,
+    key_hash: u64,
+    identity: Result<Identity, Box<Undecodable>>,
 }
+
+/// Hashes keys, differently in each process: who writes a topic cannot make its keys collide.
+static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 /// What the records of a batch share.
 struct Kept {
@@ -135,6 +143,9 @@ impl BatchBuilder {
             value,
             headers: self.headers.len() as u32,
             bytes: (key.length() + value.length()) as u32,
+            // Found when the batch is whole.
+            key_hash: 0,
+            identity: Ok(Identity::default()),
         });
     }
 
@@ -174,8 +185,30 @@ impl BatchBuilder {
     /// # Safety
     /// All that was pushed is kept by `owner`, where it was and as it was, for as long as that lives.
     pub unsafe fn build(self, owner: Box<dyn Send + Sync>) -> Batch {
+        // SAFETY: the owner is there.
+        Batch(Arc::new(unsafe { self.keep(owner, false) }))
+    }
+
+    /// Looks into every record once, while it is in the processor's cache.
+    ///
+    /// # Safety
+    /// As for [`Self::build`].
+    unsafe fn keep(mut self, owner: Box<dyn Send + Sync>, own: bool) -> Kept {
+        let mut from = 0;
+        for index in 0..self.entries.len() {
+            let to = header_range(&self.entries, &self.headers, index).end;
+            let headers = self.headers.get(from..to).unwrap_or_default();
+            from = to;
+            let Some(entry) = self.entries.get_mut(index) else { break };
+            // SAFETY: the owner is there.
+            let (key, value) = unsafe { (entry.key.get(), entry.value.get()) };
+            // SAFETY: the same.
+            let headers = headers.iter().map(|(name, value)| unsafe { (name.get().unwrap_or_default(), value.get()) });
+            entry.key_hash = KEYS.hash_one(key);
+            entry.identity = Identity::of(headers, value).map_err(Box::new);
+        }
         let BatchBuilder { topic_partition, entries, headers } = self;
-        Batch(Arc::new(Kept { topic_partition, entries, headers, own: false, _owner: owner }))
+        Kept { topic_partition, entries, headers, own, _owner: owner }
     }
 }
 
@@ -248,6 +281,19 @@ impl Record {
     /// The value of the first header of that name. The outer `Option` tells whether there is one.
     pub fn header(&self, name: &str) -> Option<Option<&[u8]>> {
         self.headers().find(|(n, _)| *n == name.as_bytes()).map(|(_, v)| v)
+    }
+
+    /// A number for its key: the same for equal keys, and for records without one, in this process.
+    pub fn key_hash(&self) -> u64 {
+        self.entry().key_hash
+    }
+
+    /// Where its type and id stand.
+    ///
+    /// # Errors
+    /// Why it cannot be shown to a handler.
+    pub fn identity(&self) -> Result<&Identity, &Undecodable> {
+        self.entry().identity.as_ref().map_err(Box::as_ref)
     }
 
     /// Bytes that the record holds, bookkeeping included: what the memory bound counts.
@@ -344,9 +390,8 @@ impl RecordBuilder {
         for (name, value) in self.headers {
             batch.header(part(name).unwrap_or_default(), part(value));
         }
-        let BatchBuilder { topic_partition, entries, headers } = batch;
-        // Its bytes stay where they are when the vector moves.
-        let kept = Kept { topic_partition, entries, headers, own: true, _owner: Box::new(buffer) };
+        // SAFETY: the buffer's bytes stay where they are when the vector moves.
+        let kept = unsafe { batch.keep(Box::new(buffer), true) };
         Record { batch: Arc::new(kept), index: 0 }
     }
 }

@@ -20,20 +20,21 @@ pub const MAX_TYPE_BYTES: usize = 256;
 const STRUCTURED: &[u8] = b"application/cloudevents+json";
 
 /// Where type and id of an event stand. Nothing is copied, but out of the body of a structured CloudEvent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     event_type: Place,
     id: Place,
     structured: Option<Arc<Texts>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Place {
     /// The value of the header with this number.
     Header(u32),
     /// The text out of the structured CloudEvent.
     Structured,
     /// The topic, or the record's coordinates.
+    #[default]
     Record,
 }
 
@@ -68,14 +69,17 @@ pub enum Undecodable {
 }
 
 impl Identity {
-    /// Type and id of a record.
+    /// Type and id of a record with these headers and that value.
     ///
     /// # Errors
     /// Where a header's name is not UTF-8, the type's or id's header is not, or the type is too long.
-    pub fn of(record: &Record) -> Result<Identity, Undecodable> {
+    pub fn of<'a>(
+        headers: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+        value: Option<&'a [u8]>,
+    ) -> Result<Identity, Undecodable> {
         let mut first = [const { First { seen: false, found: None } }; 4];
         let mut is_structured = None;
-        for (index, (name, value)) in record.headers().enumerate() {
+        for (index, (name, value)) in headers.enumerate() {
             if !name.is_ascii() && std::str::from_utf8(name).is_err() {
                 let name = name.escape_ascii().to_string();
                 return Err(Undecodable::HeaderName { index, name });
@@ -90,7 +94,7 @@ impl Identity {
             }
         }
         let [event_type, ce_type, event_id, ce_id] = first.map(|first| first.found);
-        let mut structured = is_structured.unwrap_or_default().then(|| Structured::new(record));
+        let mut structured = is_structured.unwrap_or_default().then(|| Structured::new(value));
         let mut texts = Texts::default();
         let event_type = match text(event_type, 0)? {
             Some((place, text)) => bounded("header \"event_type\"", text).map(|_| place)?,
@@ -122,21 +126,20 @@ impl Identity {
         Ok(Identity { event_type, id, structured })
     }
 
-    /// The type, 1 to [`MAX_TYPE_BYTES`] bytes, of the record that it was found in.
-    pub fn event_type<'a>(&'a self, record: &'a Record) -> &'a str {
-        self.text(self.event_type, record, |texts| &texts.event_type).unwrap_or(record.topic())
+    /// The type, 1 to [`MAX_TYPE_BYTES`] bytes of UTF-8, of the record that it was found in.
+    pub fn event_type<'a>(&'a self, record: &'a Record) -> &'a [u8] {
+        self.bytes(self.event_type, record, |texts| &texts.event_type).unwrap_or(record.topic().as_bytes())
     }
 
-    /// The id of the record that it was found in. `None`: its coordinates.
-    pub fn own_id<'a>(&'a self, record: &'a Record) -> Option<&'a str> {
-        self.text(self.id, record, |texts| &texts.id)
+    /// The id, in UTF-8, of the record that it was found in. `None`: its coordinates.
+    pub fn own_id<'a>(&'a self, record: &'a Record) -> Option<&'a [u8]> {
+        self.bytes(self.id, record, |texts| &texts.id)
     }
 
-    fn text<'a>(&'a self, place: Place, record: &'a Record, pick: fn(&Texts) -> &str) -> Option<&'a str> {
+    fn bytes<'a>(&'a self, place: Place, record: &'a Record, pick: fn(&Texts) -> &str) -> Option<&'a [u8]> {
         match place {
-            // Found to be text before.
-            Place::Header(index) => std::str::from_utf8(record.header_at(index as usize)?.1?).ok(),
-            Place::Structured => self.structured.as_deref().map(pick),
+            Place::Header(index) => record.header_at(index as usize)?.1,
+            Place::Structured => self.structured.as_deref().map(pick).map(str::as_bytes),
             Place::Record => None,
         }
     }
@@ -193,19 +196,19 @@ enum Field<'a> {
 
 /// The body of a structured CloudEvent, parsed when it is first asked for.
 struct Structured<'a> {
-    record: &'a Record,
+    value: Option<&'a [u8]>,
     envelope: Option<Envelope<'a>>,
 }
 
 impl<'a> Structured<'a> {
-    fn new(record: &'a Record) -> Self {
-        Self { record, envelope: None }
+    fn new(value: Option<&'a [u8]>) -> Self {
+        Self { value, envelope: None }
     }
 
     fn field(&mut self, pick: for<'e> fn(&'e Envelope<'a>) -> &'e Field<'a>) -> Option<String> {
-        let record = self.record;
+        let value = self.value;
         // A body that is no JSON object, or has no such text, is simply no structured CloudEvent.
-        let envelope = self.envelope.get_or_insert_with(|| match record.value() {
+        let envelope = self.envelope.get_or_insert_with(|| match value {
             Some(body) => serde_json::from_slice(body).unwrap_or_default(),
             None => Envelope::default(),
         });

@@ -149,7 +149,7 @@ fn write(batch: &[Try], length: usize, out: &mut Out<'_>) {
     let mut lanes = Lanes::default();
     for (index, run) in batch.iter().enumerate() {
         let (event, record) = (&run.event, &run.event.record);
-        let (event_type, id) = (event.event_type(), event.own_id());
+        let (event_type, id) = (event.type_bytes(), event.id_bytes());
         let (mut type_at, mut id_at) = (None, None);
         let headers = record.headers();
         let count = headers.len();
@@ -164,10 +164,10 @@ fn write(batch: &[Try], length: usize, out: &mut Out<'_>) {
                 let place = out.optional(value);
                 let value = value.map(|value| value.as_ptr_range());
                 // What is a header's value is that header's value itself.
-                if value == Some(event_type.as_bytes().as_ptr_range()) {
+                if value == Some(event_type.as_ptr_range()) {
                     type_at = Some(place);
                 }
-                if value.is_some() && value == id.map(|id| id.as_bytes().as_ptr_range()) {
+                if value.is_some() && value == id.map(<[u8]>::as_ptr_range) {
                     id_at = Some(place);
                 }
                 out.set(table + entry * ENTRY, &name);
@@ -175,9 +175,9 @@ fn write(batch: &[Try], length: usize, out: &mut Out<'_>) {
             }
             reference(table, (count * ENTRY) as u32)
         };
-        let topic_at = topics.once(record.topic(), out);
+        let topic_at = topics.once(record.topic().as_bytes(), out);
         let type_at = type_at.unwrap_or_else(|| types.once(event_type, out));
-        let id_at = id_at.unwrap_or_else(|| out.optional(id.map(str::as_bytes)));
+        let id_at = id_at.unwrap_or_else(|| out.optional(id));
         let (key, value) = (out.optional(record.key()), out.optional(record.value()));
 
         let mut fields = [0; EVENT];
@@ -240,17 +240,17 @@ impl<'a> Lanes<'a> {
 /// Texts that stand in the frame already, but for what came after many others.
 #[derive(Default)]
 struct Written<'a> {
-    texts: [Option<(&'a str, Reference)>; TYPES],
+    texts: [Option<(&'a [u8], Reference)>; TYPES],
     next: usize,
 }
 
 impl<'a> Written<'a> {
-    fn once(&mut self, text: &'a str, out: &mut Out<'_>) -> Reference {
+    fn once(&mut self, text: &'a [u8], out: &mut Out<'_>) -> Reference {
         let known = self.texts.iter().flatten().find(|(known, _)| *known == text);
         if let Some((_, place)) = known {
             return *place;
         }
-        let place = out.put(text.as_bytes());
+        let place = out.put(text);
         if let Some(free) = self.texts.get_mut(self.next % TYPES) {
             *free = Some((text, place));
         }

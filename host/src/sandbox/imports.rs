@@ -70,9 +70,7 @@ impl wit::publish::Host for GuestState {
             timestamp: None,
         };
         let limits = self.settings.limits;
-        if let Some(outbox) = self.outbox() {
-            outbox.push(record, &limits).map_err(wasmtime::Error::new)?;
-        }
+        self.outbox().push(record, &limits).map_err(wasmtime::Error::new)?;
         Ok(Ok(()))
     }
 }

@@ -13,11 +13,11 @@ use super::component::{Component, Way};
 use super::fault::{Stop, classify};
 use super::frame::{self, Frame};
 use super::meter::Metered;
-use super::state::{GuestState, HandlerSettings, Outbox};
+use super::state::{GuestState, HandlerSettings};
 use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::ports::{Ran, Tried, Try};
 use crate::delivery::verdict::{Ending, ErrorKind, FaultKind};
-use crate::event::Event;
+use crate::event::{Event, Outgoing};
 
 /// A fault, and what is known of it.
 pub type Fault = (FaultKind, String);
@@ -26,6 +26,38 @@ pub type Fault = (FaultKind, String);
 pub struct Instance {
     store: Store<GuestState>,
     way: Entry,
+}
+
+/// How a try ended, and what it took.
+pub struct Outcome {
+    /// How; `None`: it did not run.
+    pub ending: Option<Ending>,
+    /// What it published, if it ended in `ack`.
+    pub outbox: Vec<Outgoing>,
+    /// Wall clock.
+    pub wall: Duration,
+    /// CPU.
+    pub cpu: Duration,
+    /// The most bytes that the instance has had.
+    pub memory: u64,
+}
+
+impl Outcome {
+    /// Of a try that ended without having run, or of one that did not run.
+    pub fn without_run(ending: Option<Ending>) -> Outcome {
+        Outcome { ending, outbox: Vec::new(), wall: Duration::ZERO, cpu: Duration::ZERO, memory: 0 }
+    }
+
+    /// As it is reported.
+    pub fn of(self, run: Try) -> Tried {
+        let Outcome { ending, outbox, wall, cpu, memory } = self;
+        Tried { run, ending, outbox, wall, cpu, memory }
+    }
+}
+
+/// The batch, which nobody else holds any more.
+pub fn unshared(batch: Arc<Vec<Try>>) -> Vec<Try> {
+    Arc::try_unwrap(batch).unwrap_or_else(|shared| shared.to_vec())
 }
 
 /// The way into an instance.
@@ -98,37 +130,42 @@ impl Instance {
         })
     }
 
-    /// Runs one try by the typed way. `None` in place of the instance: it must not be used again.
-    pub async fn run(mut self, run: Try) -> (Tried, Option<Instance>) {
+    /// Runs one try of a batch by the typed way. `None` in place of the instance: it must not be used again.
+    pub async fn run(mut self, batch: &Arc<Vec<Try>>, index: usize) -> (Outcome, Option<Instance>) {
         let started = Instant::now();
-        self.store.data_mut().begin(std::slice::from_ref(&run));
-        let outcome = self.call(&run.event, run.attempt).await;
-        let state = self.store.data_mut();
-        let (ending, fault) = match outcome {
-            Ok(ending) => (ending, false),
-            Err((kind, message)) => (Ending::Fault { kind, message }, true),
+        self.store.data_mut().begin(batch.clone(), index);
+        let outcome = match batch.get(index) {
+            Some(run) => self.call(&run.event, run.attempt).await,
+            None => Err((FaultKind::BadResult, format!("the batch has no event {index}"))),
         };
-        let outbox = state.outbox().filter(|_| ending == Ending::Ack).map(Outbox::take).unwrap_or_default();
-        let tried = Tried {
-            run,
+        let state = self.store.data_mut();
+        let outbox = state.end(index);
+        let (ending, instance_is_well) = match outcome {
+            Ok(ending) => (ending, true),
+            Err((kind, message)) => (Ending::Fault { kind, message }, false),
+        };
+        let outcome = Outcome {
+            outbox: if ending == Ending::Ack { outbox } else { Vec::new() },
             ending: Some(ending),
-            outbox,
             wall: started.elapsed(),
             cpu: state.meter.used(),
             memory: state.limiter.memory(),
         };
-        (tried, (!fault).then_some(self))
+        (outcome, instance_is_well.then_some(self))
     }
 
     /// Runs a batch in one call. `None` in place of the instance: it must not be used again.
     pub async fn run_batch(mut self, batch: Vec<Try>) -> (Ran, Option<Instance>) {
         let started = Instant::now();
-        self.store.data_mut().begin(&batch);
+        let batch = Arc::new(batch);
+        self.store.data_mut().begin(batch.clone(), 0);
         let outcome = self.call_packed(&batch).await;
         let took = started.elapsed();
         let state = self.store.data_mut();
         let events = u32::try_from(batch.len()).unwrap_or(u32::MAX).max(1);
         let (wall, cpu, memory) = (took / events, state.meter.used() / events, state.limiter.memory());
+        let mut outboxes = state.end_all();
+        let batch = unshared(batch);
         let endings = match outcome {
             Ok(endings) => endings,
             Err(fault) => {
@@ -137,10 +174,9 @@ impl Instance {
                 return (Ran { took, ..ran }, None);
             }
         };
-        let mut outboxes = std::mem::take(&mut state.outboxes).into_iter();
-        let tried = batch.into_iter().zip(endings).map(|(run, ending)| {
-            let outbox = outboxes.next().filter(|_| ending == Some(Ending::Ack));
-            let outbox = outbox.map(|mut outbox| outbox.take()).unwrap_or_default();
+        let tried = batch.into_iter().zip(endings).enumerate().map(|(index, (run, ending))| {
+            let outbox = outboxes.take(index);
+            let outbox = if ending == Some(Ending::Ack) { outbox } else { Vec::new() };
             Tried { run, ending, outbox, wall, cpu, memory }
         });
         let tried = tried.collect();

@@ -5,15 +5,14 @@
 //! never fails because all are busy.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use tokio::runtime::Handle;
 
 use super::component::Component;
-use super::instance::{self, Instance};
+use super::instance::{self, Instance, Outcome};
 use super::state::HandlerSettings;
-use crate::delivery::ports::{Ran, Tried, Try};
+use crate::delivery::ports::{Ran, Try};
 use crate::delivery::verdict::Ending;
 
 /// Where a pool leaves what it has run.
@@ -74,33 +73,33 @@ impl Worker {
         if self.component.is_packed(&self.settings) {
             return self.run_packed(batch).await;
         }
-        let mut ran = Ran { tried: Vec::with_capacity(batch.len()), took: Duration::ZERO, fault: None };
-        let mut failed: Vec<Try> = Vec::new();
-        for run in batch {
-            if failed.iter().any(|earlier| earlier.shares_lane(&run)) {
-                ran.tried.push(Tried::not_run(run));
-                continue;
+        let batch = Arc::new(batch);
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(batch.len());
+        let mut failed: Vec<&Try> = Vec::new();
+        for (index, run) in batch.iter().enumerate() {
+            let outcome = if failed.iter().any(|earlier| earlier.shares_lane(run)) {
+                Outcome::without_run(None)
+            } else {
+                self.run_one(&batch, index).await
+            };
+            if !matches!(outcome.ending, None | Some(Ending::Ack | Ending::Skip)) {
+                failed.push(run);
             }
-            let one = self.run_one(run).await;
-            if !matches!(one.ending, Some(Ending::Ack | Ending::Skip)) {
-                failed.push(one.run.clone());
-            }
-            ran.took += one.wall;
-            ran.tried.push(one);
+            outcomes.push(outcome);
         }
-        ran
+        let took = outcomes.iter().map(|outcome| outcome.wall).sum();
+        let tried = instance::unshared(batch).into_iter().zip(outcomes).map(|(run, outcome)| outcome.of(run)).collect();
+        Ran { tried, took, fault: None }
     }
 
-    async fn run_one(&mut self, run: Try) -> Tried {
+    async fn run_one(&mut self, batch: &Arc<Vec<Try>>, index: usize) -> Outcome {
         let instance = match self.instance().await {
             Ok(instance) => instance,
-            Err((kind, message)) => {
-                return Tried { ending: Some(Ending::Fault { kind, message }), ..Tried::not_run(run) };
-            }
+            Err((kind, message)) => return Outcome::without_run(Some(Ending::Fault { kind, message })),
         };
-        let (tried, instance) = instance.run(run).await;
+        let (outcome, instance) = instance.run(batch, index).await;
         self.instance = instance.filter(|_| !self.settings.fresh);
-        tried
+        outcome
     }
 
     async fn run_packed(&mut self, batch: Vec<Try>) -> Ran {

@@ -16,7 +16,7 @@ use super::ports::{GuestSink, LogLevel};
 use crate::config;
 use crate::delivery::ports::Try;
 use crate::delivery::verdict::FaultKind;
-use crate::event::{Event, Outgoing};
+use crate::event::Outgoing;
 
 /// What is the same for all instances of a handler.
 pub struct HandlerSettings {
@@ -69,7 +69,7 @@ pub struct LogBook {
 
 #[derive(Default)]
 struct Current {
-    batch: Vec<(Event, u32)>,
+    batch: Option<Arc<Vec<Try>>>,
     index: usize,
     /// Of each event; empty until the first line.
     written: Vec<Written>,
@@ -87,11 +87,10 @@ impl LogBook {
         Arc::new(Self { settings, current: Mutex::default() })
     }
 
-    fn begin(&self, batch: &[Try]) {
+    fn begin(&self, batch: Option<Arc<Vec<Try>>>, index: usize) {
         let mut current = self.current();
-        current.batch.clear();
-        current.batch.extend(batch.iter().map(|run| (run.event.clone(), run.attempt)));
-        current.index = 0;
+        current.batch = batch;
+        current.index = index;
         current.written.clear();
         current.exceeded = false;
     }
@@ -104,7 +103,7 @@ impl LogBook {
     fn at(&self, index: usize) -> bool {
         let mut current = self.current();
         current.index = index;
-        index < current.batch.len()
+        current.batch.as_ref().is_some_and(|batch| index < batch.len())
     }
 
     /// Writes a line, with control characters escaped.
@@ -114,7 +113,7 @@ impl LogBook {
     pub fn line(&self, level: LogLevel, line: &str) -> Result<(), Stop> {
         let limits = &self.settings.limits;
         let mut current = self.current();
-        let (index, events) = (current.index, current.batch.len().max(1));
+        let (index, events) = (current.index, current.batch.as_ref().map_or(1, |batch| batch.len().max(1)));
         current.written.resize(events, Written::default());
         let Some(written) = current.written.get_mut(index) else { return Ok(()) };
         written.lines = written.lines.saturating_add(1);
@@ -123,7 +122,8 @@ impl LogBook {
             current.exceeded = true;
             return Err(self.too_much());
         }
-        let at = current.batch.get(index).map(|(event, attempt)| (event, *attempt));
+        let run = current.batch.as_ref().and_then(|batch| batch.get(index));
+        let at = run.map(|run| (&run.event, run.attempt));
         self.settings.sink.log(at, level, &escaped(line));
         Ok(())
     }
@@ -163,8 +163,8 @@ pub struct GuestState {
     pub meter: Arc<Meter>,
     /// Log lines of the running try.
     pub log: Arc<LogBook>,
-    /// What each event of the running batch has published; as long as the last that has.
-    pub outboxes: Vec<Outbox>,
+    /// What the events of the running batch have published.
+    outboxes: Outboxes,
     /// The event of the batch that the guest works on.
     index: usize,
     wasi: WasiCtx,
@@ -187,7 +187,7 @@ impl GuestState {
             limiter: Limiter::new(settings.memory, settings.limits.table_elements),
             meter: Arc::default(),
             log,
-            outboxes: Vec::new(),
+            outboxes: Outboxes::default(),
             index: 0,
             wasi,
             table,
@@ -195,12 +195,23 @@ impl GuestState {
         }
     }
 
-    /// A batch begins: its quotas are whole.
-    pub fn begin(&mut self, batch: &[Try]) {
-        self.log.begin(batch);
-        self.outboxes.clear();
-        self.index = 0;
+    /// A call begins, with this event of the batch: all quotas are whole.
+    pub fn begin(&mut self, batch: Arc<Vec<Try>>, index: usize) {
+        self.log.begin(Some(batch), index);
+        self.outboxes = Outboxes::default();
+        self.index = index;
         self.meter.reset();
+    }
+
+    /// The call is over: nothing of the batch is held any more. Gives what this event has published.
+    pub fn end(&mut self, index: usize) -> Vec<Outgoing> {
+        self.end_all().take(index)
+    }
+
+    /// The same for all events.
+    pub fn end_all(&mut self) -> Outboxes {
+        self.log.begin(None, 0);
+        std::mem::take(&mut self.outboxes)
     }
 
     /// The guest works on this event of the batch. Answers whether there is one.
@@ -210,11 +221,8 @@ impl GuestState {
     }
 
     /// The outbox of the event that the guest works on.
-    pub fn outbox(&mut self) -> Option<&mut Outbox> {
-        if self.outboxes.len() <= self.index {
-            self.outboxes.resize_with(self.index + 1, Outbox::default);
-        }
-        self.outboxes.get_mut(self.index)
+    pub fn outbox(&mut self) -> &mut Outbox {
+        self.outboxes.of(self.index)
     }
 
     /// A quota that was passed without the guest being stopped.
@@ -226,6 +234,31 @@ impl GuestState {
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// The outboxes of those events of a batch that have published, by their places.
+#[derive(Debug, Default)]
+pub struct Outboxes(Vec<(usize, Outbox)>);
+
+impl Outboxes {
+    #[expect(clippy::indexing_slicing, reason = "a place that was just found or made")]
+    fn of(&mut self, index: usize) -> &mut Outbox {
+        // Mostly the last one.
+        let at = match self.0.iter().rposition(|(of, _)| *of == index) {
+            Some(at) => at,
+            None => {
+                self.0.push((index, Outbox::default()));
+                self.0.len() - 1
+            }
+        };
+        &mut self.0[at].1
+    }
+
+    /// What this event has published.
+    pub fn take(&mut self, index: usize) -> Vec<Outgoing> {
+        let at = self.0.iter().position(|(of, _)| *of == index);
+        at.map(|at| self.0.swap_remove(at).1.records).unwrap_or_default()
     }
 }
 
@@ -249,11 +282,6 @@ impl Outbox {
         }
         self.records.push(record);
         Ok(())
-    }
-
-    /// All of it.
-    pub fn take(&mut self) -> Vec<Outgoing> {
-        std::mem::take(&mut self.records)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::event::{Identity, Position, Record, dlq};
+use crate::event::{Event, Position, Record, dlq};
 
 /// What a dead letter says of itself, without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +63,9 @@ impl Letter {
             retries: number(record, dlq::RETRY_COUNT),
             redrives: number(record, dlq::REDRIVE_COUNT).unwrap_or_default(),
             truncated: record.header(dlq::TRUNCATED).is_some(),
-            event_type: Identity::of(record)
+            event_type: Event::decode(record.clone())
                 .ok()
-                .map(|identity| identity.event_type(record).to_owned())
+                .map(|event| event.event_type().to_owned())
                 // Without a type of its own an event has its topic's, which is not this one.
                 .filter(|event_type: &String| event_type != &**record.topic())
                 .or_else(|| text(dlq::ORIGINAL_TOPIC)),
