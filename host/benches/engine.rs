@@ -61,7 +61,10 @@ impl Group {
             shutdown_timeout: Duration::from_secs(25),
         };
         let concurrency = u32::try_from(in_flight).unwrap();
-        let rules = vec![Rules { policy: Policy { retry, dead_letters: true }, concurrency }; usize::from(handlers)];
+        let rules = vec![
+            Rules { policy: Policy { retry, dead_letters: true }, concurrency, max_batch: 1 };
+            usize::from(handlers)
+        ];
         let mut scheduler = Scheduler::new(timing, &rules, Instant::now());
         let account = Buffer::new(1 << 40).open(1_000_000, Arc::new(|| {}));
         scheduler.assigned(PARTITION, TopicPartition { topic: "t".into(), partition: 0 }, None, account.clone());
@@ -110,14 +113,17 @@ impl Group {
         loop {
             self.scheduler.tick(now, &mut self.commands);
             self.scheduler.dispatch(&mut self.commands);
-            let runs = self.commands.drain(..).filter(|command| matches!(command, Command::Run { .. }));
+            let runs = self.commands.drain(..).filter(|command| matches!(command, Command::Run(..)));
             self.running.extend(runs);
             if self.running.is_empty() || self.running.len() < left {
                 return;
             }
             for command in self.running.drain(..) {
-                let Command::Run { handler, id, .. } = command else { continue };
-                self.scheduler.ended(handler, id, &Ending::Ack, false, now, 0.5, &mut self.commands);
+                let Command::Run(handler, batch) = command else { continue };
+                for run in &batch {
+                    self.scheduler.ended(run.id, &Ending::Ack, false, now, 0.5, &mut self.commands);
+                }
+                self.scheduler.idle(handler, batch.len(), Duration::ZERO);
             }
         }
     }

@@ -10,6 +10,7 @@
 //! - [`engine`] is the loop of one group: it carries out what is decided.
 //! - [`report`] is what can be said of a partition.
 
+pub mod batch;
 pub mod buffer;
 pub mod dead_letter;
 pub mod engine;

@@ -17,6 +17,7 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 pub mod bindings;
 pub mod component;
 pub mod fault;
+pub mod frame;
 pub mod imports;
 pub mod instance;
 pub mod limiter;

@@ -21,11 +21,11 @@ use sandbus::config::{Config, DeadLetters, Ordering, Pattern, RetryPolicy, Topic
 use sandbus::delivery::buffer::Buffer;
 use sandbus::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Subscription, Summary};
 use sandbus::delivery::partition::{HandlerIndex, Policy};
-use sandbus::delivery::ports::{Guests, Observer, Signal, Tried, Try};
+use sandbus::delivery::ports::{Guests, Observer, Ran, Signal, Tried, Try};
 use sandbus::delivery::report::PartitionReport;
 use sandbus::delivery::scheduler::Timing;
 use sandbus::delivery::verdict::Ending;
-use sandbus::event::{Outgoing, Record};
+use sandbus::event::{Outgoing, TopicPartition};
 use sandbus::kafka::Cluster;
 use sandbus::kafka::consumer::{self, Membership};
 use sandbus::kafka::producer::SharedProducer;
@@ -52,11 +52,12 @@ impl Seen {
 }
 
 impl Observer for Seen {
-    fn consumed(&self, _: &Record, _: &str) {}
+    fn consumed(&self, _: &TopicPartition, _: &str, _: u64) {}
     fn tried(&self, _: HandlerIndex, _: &str, error_type: Option<&str>) {
         self.add(&format!("tried {}", error_type.unwrap_or("ok")));
     }
-    fn measured(&self, _: HandlerIndex, _: &Tried) {}
+    fn measured(&self, _: HandlerIndex, _: &[Tried]) {}
+    fn batch_fault(&self, _: HandlerIndex) {}
     fn retried(&self, _: HandlerIndex) {
         self.add("retried");
     }
@@ -94,9 +95,10 @@ impl Guests for Native {
             let (topic, value) = ("out".into(), run.event.record.value().map(<[u8]>::to_vec));
             let outbox = vec![Outgoing { topic, key: Some(key), value, headers: vec![], timestamp: None }];
             let (wall, cpu) = (Duration::ZERO, Duration::ZERO);
-            Tried { run, ending: Ending::Ack, outbox, wall, cpu, memory: 0 }
+            Tried { run, ending: Some(Ending::Ack), outbox, wall, cpu, memory: 0 }
         });
-        self.signals.send(Signal::Tried(handler, tried.collect())).unwrap();
+        let ran = Ran { tried: tried.collect(), took: Duration::ZERO, fault: None };
+        self.signals.send(Signal::Ran(handler, ran)).unwrap();
     }
 }
 
@@ -222,6 +224,7 @@ fn handler() -> EngineHandler {
         ordering: Ordering::Key,
         policy: Policy { retry, dead_letters: true },
         concurrency: 8,
+        max_batch: 1,
     }
 }
 

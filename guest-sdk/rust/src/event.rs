@@ -1,26 +1,38 @@
 //! One Kafka record as a handler sees it.
 //!
 //! How the record reached the guest does not show: fields are private, and what the accessors lend
-//! is borrowed from the event.
+//! is borrowed from the event. An event of a frame has the frame to itself while it is worked on, so
+//! the type needs no lifetime, and a handler's functions need not name one.
 
 mod error;
 mod header;
 
+use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
+
+use crate::packed::{Frame, FrameEvent, Malformed};
 
 pub use error::EventError;
 pub(crate) use header::HeaderRecord;
 pub use header::{Header, Headers};
 
 /// One Kafka record, with its type, identity and attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    pub(crate) record: Record,
+    source: Source,
 }
 
-/// The fields of an event, as the host gives them.
+/// Where an event's fields are.
+enum Source {
+    /// In a record of their own: the typed way, and native tests.
+    Record(Record),
+    /// In a frame, where they are read when they are asked for.
+    Frame(FrameEvent),
+}
+
+/// The fields of an event, as the host gives them by the typed way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) topic: String,
@@ -36,25 +48,61 @@ pub(crate) struct Record {
 }
 
 impl Event {
+    pub(crate) fn of_record(record: Record) -> Self {
+        Self { source: Source::Record(record) }
+    }
+
+    pub(crate) fn first_of(frame: Frame) -> Self {
+        Self { source: Source::Frame(FrameEvent::first_of(frame)) }
+    }
+
+    /// Becomes the next event of its frame. An event without a frame stays what it is.
+    pub(crate) fn go_on(&mut self) {
+        if let Source::Frame(event) = &mut self.source {
+            event.go_on();
+        }
+    }
+
+    /// The event's lane in its frame. Without a frame it is alone.
+    pub(crate) fn lane(&self) -> usize {
+        match &self.source {
+            Source::Record(_) => 0,
+            Source::Frame(event) => sound(event.lane()),
+        }
+    }
+
     /// Topic of the record; for a redriven event the topic it first stood in.
     pub fn topic(&self) -> &str {
-        &self.record.topic
+        match &self.source {
+            Source::Record(record) => &record.topic,
+            Source::Frame(event) => sound(event.topic()),
+        }
     }
 
     /// Partition, from 0.
     pub fn partition(&self) -> u32 {
-        self.record.partition
+        match &self.source {
+            Source::Record(record) => record.partition,
+            Source::Frame(event) => sound(event.partition()),
+        }
     }
 
     /// Offset within the partition, from 0.
     pub fn offset(&self) -> u64 {
-        self.record.offset
+        match &self.source {
+            Source::Record(record) => record.offset,
+            Source::Frame(event) => sound(event.offset()),
+        }
     }
 
     /// The record's timestamp as time since 1970-01-01T00:00:00Z, in whole milliseconds; `None`
     /// where the record has none.
     pub fn timestamp(&self) -> Option<Duration> {
-        self.record.timestamp.map(Duration::from_millis)
+        let millis = match &self.source {
+            Source::Record(record) => record.timestamp,
+            Source::Frame(event) => sound(event.timestamp()),
+        };
+        millis.map(Duration::from_millis)
     }
 
     /// The event's identity: the same in every try, and after a restart. Never empty.
@@ -62,7 +110,10 @@ impl Event {
     /// Header `event_id`, else `ce_id`, else the structured CloudEvent's `id`, else
     /// `topic/partition/offset`.
     pub fn id(&self) -> &str {
-        &self.record.id
+        match &self.source {
+            Source::Record(record) => &record.id,
+            Source::Frame(event) => sound(event.id()),
+        }
     }
 
     /// The event's type, 1 to 256 bytes.
@@ -70,18 +121,27 @@ impl Event {
     /// Header `event_type`, else `ce_type`, else the structured CloudEvent's `type`, else the
     /// topic.
     pub fn event_type(&self) -> &str {
-        &self.record.event_type
+        match &self.source {
+            Source::Record(record) => &record.event_type,
+            Source::Frame(event) => sound(event.event_type()),
+        }
     }
 
     /// Counts the tries of this event by this handler, from 1. Starts again at 1 after a restart
     /// or a rebalance.
     pub fn attempt(&self) -> u32 {
-        self.record.attempt
+        match &self.source {
+            Source::Record(record) => record.attempt,
+            Source::Frame(event) => sound(event.attempt()),
+        }
     }
 
     /// The key. `None` differs from empty.
     pub fn key(&self) -> Option<&[u8]> {
-        self.record.key.as_deref()
+        match &self.source {
+            Source::Record(record) => record.key.as_deref(),
+            Source::Frame(event) => sound(event.key()),
+        }
     }
 
     /// The key as text.
@@ -96,7 +156,10 @@ impl Event {
 
     /// The value. `None` is a tombstone, and differs from empty.
     pub fn value(&self) -> Option<&[u8]> {
-        self.record.value.as_deref()
+        match &self.source {
+            Source::Record(record) => record.value.as_deref(),
+            Source::Frame(event) => sound(event.value()),
+        }
     }
 
     /// The value as text.
@@ -125,17 +188,21 @@ impl Event {
 
     /// All headers in the record's order, repeats included.
     pub fn headers(&self) -> Headers<'_> {
-        Headers::of(&self.record.headers)
+        match &self.source {
+            Source::Record(record) => Headers::of_records(&record.headers),
+            Source::Frame(event) => Headers::of_frame(sound(event.headers())),
+        }
     }
 
     /// All headers of that name, in order. Names are compared case-sensitively.
     pub fn headers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Header<'a>> {
-        self.headers().filter(move |header| header.name() == name)
+        let mut headers = self.headers();
+        std::iter::from_fn(move || headers.next_named(name))
     }
 
     /// The first header of that name, if there is one.
     pub fn first_header<'a>(&'a self, name: &str) -> Option<Header<'a>> {
-        self.headers().find(|header| header.name() == name)
+        self.headers().next_named(name)
     }
 
     /// The first value of that header, as text.
@@ -147,6 +214,51 @@ impl Event {
     pub fn header<'a>(&'a self, name: &str) -> Result<&'a str, EventError> {
         self.first_header(name).ok_or_else(|| EventError::MissingHeader(name.to_owned()))?.text()
     }
+
+    /// All fields, read or lent.
+    fn record(&self) -> Cow<'_, Record> {
+        if let Source::Record(record) = &self.source {
+            return Cow::Borrowed(record);
+        }
+        Cow::Owned(Record {
+            topic: self.topic().to_owned(),
+            partition: self.partition(),
+            offset: self.offset(),
+            timestamp: self.timestamp().and_then(|time| u64::try_from(time.as_millis()).ok()),
+            key: self.key().map(<[u8]>::to_vec),
+            value: self.value().map(<[u8]>::to_vec),
+            headers: self.headers().map(HeaderRecord::from).collect(),
+            id: self.id().to_owned(),
+            event_type: self.event_type().to_owned(),
+            attempt: self.attempt(),
+        })
+    }
+}
+
+/// A clone holds its own event alone, however many came with it.
+impl Clone for Event {
+    fn clone(&self) -> Self {
+        Self::of_record(self.record().into_owned())
+    }
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        self.record() == other.record()
+    }
+}
+
+impl Eq for Event {}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event").field("record", &self.record()).finish()
+    }
+}
+
+/// What the frame holds, if it holds what it should.
+pub(crate) fn sound<T>(read: Result<T, Malformed>) -> T {
+    read.unwrap_or_else(|malformed| malformed.trap())
 }
 
 #[cfg(test)]

@@ -1,16 +1,18 @@
 //! The way from the sandbox's calls to a handler.
 //!
 //! `export!` makes the component's exports; everything else happens here, in the same code for
-//! the sandbox and for native tests. Which of the contract's two ways the component speaks is
-//! decided here alone.
+//! the sandbox and for native tests. A component speaks both ways of the contract: event by event, and
+//! by frames of events, which cost a fraction.
 
 #[cfg(target_arch = "wasm32")]
-pub use wasm::{describe, handle};
+pub use wasm::{describe, handle, handle_frame};
 
 use std::cell::RefCell;
 
+use crate::event::sound;
+use crate::packed::{Answer, Frame, StoppedLanes};
 use crate::verdict::settle;
-use crate::{Error, Event, Handler, Verdict};
+use crate::{Error, Event, Handler, Verdict, host};
 
 /// Makes a component of a [`Handler`]. Once in a crate, which must be a `cdylib`.
 ///
@@ -65,6 +67,12 @@ macro_rules! export {
                 }
             }
 
+            impl __sandbus_exports::packed::Guest for __SandbusComponent {
+                fn handle(frame: ::std::vec::Vec<u8>) -> ::std::vec::Vec<u8> {
+                    __SANDBUS_INSTANCE.with(|instance| $crate::__private::handle_frame(instance, frame))
+                }
+            }
+
             $crate::__private::bindings::export!(
                 __SandbusComponent with_types_in $crate::__private::bindings
             );
@@ -78,13 +86,14 @@ macro_rules! export {
 /// The handler's value in one instance, made with its first event.
 pub struct Instance<H> {
     handler: RefCell<Option<H>>,
+    stopped: RefCell<StoppedLanes>,
 }
 
 impl<H: Handler> Instance<H> {
     /// An instance that has had no event.
     #[allow(clippy::new_without_default, reason = "made by the macro alone, in a constant")]
     pub const fn new() -> Self {
-        Self { handler: RefCell::new(None) }
+        Self { handler: RefCell::new(None), stopped: RefCell::new(StoppedLanes::new()) }
     }
 
     /// Runs one try. The host never calls an instance that is working.
@@ -95,6 +104,37 @@ impl<H: Handler> Instance<H> {
             empty => empty.insert(H::create()?),
         };
         settle(handler.handle(event))
+    }
+
+    /// Runs one try of each event of a frame, in order, and answers with what became of them.
+    ///
+    /// # Panics
+    ///
+    /// If the frame is not what the contract says.
+    pub fn run_frame(&self, frame: Vec<u8>) -> Vec<u8> {
+        let frame = sound(Frame::read(frame));
+        let count = frame.count();
+        let mut stopped = self.stopped.borrow_mut();
+        stopped.begin(frame.lanes());
+        let mut answer = Answer::to(count);
+        let mut event = Event::first_of(frame);
+        for index in 0..count {
+            if stopped.any() && stopped.contains(event.lane()) {
+                answer.push_not_run();
+            } else {
+                if count > 1 {
+                    host::work_on(index);
+                }
+                let ended = self.run(&event);
+                answer.push(&ended);
+                if count > 1 && !matches!(ended, Ok(Verdict::Ack | Verdict::Skip)) {
+                    stopped.stop(event.lane());
+                }
+            }
+            event.go_on();
+        }
+        host::work_on_none();
+        answer.finish()
     }
 
     /// The handler's value, once it is made.
@@ -148,6 +188,12 @@ mod wasm {
         }
     }
 
+    /// Many events by the packed way.
+    pub fn handle_frame<H: Handler>(instance: &Instance<H>, frame: Vec<u8>) -> Vec<u8> {
+        log_panics();
+        instance.run_frame(frame)
+    }
+
     /// From the first call on, a panic leaves its message in the log before the instance aborts.
     fn log_panics() {
         thread_local! {
@@ -160,19 +206,17 @@ mod wasm {
 
     fn lift(event: types::Event) -> Event {
         let headers = event.headers.into_iter();
-        Event {
-            record: Record {
-                topic: event.topic,
-                partition: event.partition,
-                offset: event.offset,
-                timestamp: event.timestamp,
-                key: event.key,
-                value: event.value,
-                headers: headers.map(|header| HeaderRecord { name: header.name, value: header.value }).collect(),
-                id: event.id,
-                event_type: event.event_type,
-                attempt: event.attempt,
-            },
-        }
+        Event::of_record(Record {
+            topic: event.topic,
+            partition: event.partition,
+            offset: event.offset,
+            timestamp: event.timestamp,
+            key: event.key,
+            value: event.value,
+            headers: headers.map(|header| HeaderRecord { name: header.name, value: header.value }).collect(),
+            id: event.id,
+            event_type: event.event_type,
+            attempt: event.attempt,
+        })
     }
 }

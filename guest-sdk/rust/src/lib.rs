@@ -65,6 +65,7 @@ mod event;
 mod export;
 mod handler;
 mod host;
+mod packed;
 mod verdict;
 
 pub mod clock;

@@ -48,7 +48,7 @@ impl Message {
             topic: topic.into(),
             key: event.key().map(<[u8]>::to_vec),
             value: event.value().map(<[u8]>::to_vec),
-            headers: event.record.headers.clone(),
+            headers: event.headers().map(HeaderRecord::from).collect(),
         }
     }
 

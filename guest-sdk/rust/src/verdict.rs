@@ -105,7 +105,6 @@ pub(crate) fn settle(result: Result) -> Result<Verdict, Error> {
 }
 
 /// A delay as the contract counts it: in milliseconds, rounded up so that it is never shortened.
-#[cfg(any(target_arch = "wasm32", test))]
 pub(crate) fn retry_millis(delay: Duration) -> u64 {
     u64::try_from(delay.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

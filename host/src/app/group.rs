@@ -13,13 +13,14 @@ use super::Watch;
 use super::handlers::LoadedHandler;
 use super::native::NativePool;
 use crate::config::{Config, DeadLetters, GroupName, TopicName, redrive_topic};
+use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::buffer::Buffer;
 use crate::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Summary};
 use crate::delivery::partition::{HandlerIndex, Policy};
 use crate::delivery::ports::{Guests, Observer, Signal, Tried, Try};
 use crate::delivery::report::PartitionReport;
 use crate::delivery::scheduler::Timing;
-use crate::event::Record;
+use crate::event::TopicPartition;
 use crate::kafka::Cluster;
 use crate::kafka::consumer::{self, ConsumerHandle, Membership};
 use crate::kafka::producer::SharedProducer;
@@ -194,6 +195,8 @@ fn engine_handler(handler: &LoadedHandler, config: &Config) -> EngineHandler {
         ordering: handler.config.ordering,
         policy: Policy { retry: handler.config.retry, dead_letters },
         concurrency: handler.config.concurrency.get(),
+        // A fresh instance has one event.
+        max_batch: if handler.settings.fresh { 1 } else { MAX_BATCH },
     }
 }
 
@@ -210,8 +213,8 @@ impl Pools {
     fn start(handlers: &[LoadedHandler], runtime: &Handle, signals: &Sender<Signal>) -> anyhow::Result<Pools> {
         let pools = handlers.iter().enumerate().map(|(index, handler)| {
             let signals = signals.clone();
-            let report: Report = Arc::new(move |tried| {
-                let _ = signals.send(Signal::Tried(index as HandlerIndex, tried));
+            let report: Report = Arc::new(move |ran| {
+                let _ = signals.send(Signal::Ran(index as HandlerIndex, ran));
             });
             let (concurrency, settings) = (handler.config.concurrency.get(), &handler.settings);
             Ok(match &handler.native {
@@ -240,19 +243,24 @@ impl Guests for Pools {
 struct Both(Arc<dyn Observer>, Arc<dyn Observer>);
 
 impl Observer for Both {
-    fn consumed(&self, record: &Record, event_type: &str) {
-        self.0.consumed(record, event_type);
-        self.1.consumed(record, event_type);
+    fn consumed(&self, topic_partition: &TopicPartition, event_type: &str, records: u64) {
+        self.0.consumed(topic_partition, event_type, records);
+        self.1.consumed(topic_partition, event_type, records);
     }
 
-    fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>) {
-        self.0.tried(handler, event_type, error_type);
-        self.1.tried(handler, event_type, error_type);
+    fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>, tries: u64) {
+        self.0.tried(handler, event_type, error_type, tries);
+        self.1.tried(handler, event_type, error_type, tries);
     }
 
-    fn measured(&self, handler: HandlerIndex, tried: &Tried) {
+    fn measured(&self, handler: HandlerIndex, tried: &[Tried]) {
         self.0.measured(handler, tried);
         self.1.measured(handler, tried);
+    }
+
+    fn batch_fault(&self, handler: HandlerIndex) {
+        self.0.batch_fault(handler);
+        self.1.batch_fault(handler);
     }
 
     fn retried(&self, handler: HandlerIndex) {

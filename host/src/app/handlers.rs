@@ -58,8 +58,8 @@ pub async fn load(
         let sink = additions.sink.clone().unwrap_or_else(|| -> Arc<dyn GuestSink> {
             Arc::new(HandlerSink::new(handler.name.shared(), telemetry.meter().clone()))
         });
-        // `additions.typed` belongs into these settings as soon as there is a packed way in to turn off.
-        let settings = Arc::new(HandlerSettings::new(handler, sink));
+        let settings = HandlerSettings { typed: additions.typed, ..HandlerSettings::new(handler, sink) };
+        let settings = Arc::new(settings);
         match load_one(&sandbox, handler, settings).await {
             Ok(mut handler) => {
                 handler.native = additions.natives.get(handler.config.name.as_str()).cloned();

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::delivery::ports::{Tried, Try};
+use crate::delivery::ports::{Ran, Tried, Try};
 use crate::delivery::verdict::Ending;
 use crate::event::{Event, Outgoing};
 use crate::sandbox::pool::Report;
@@ -68,19 +68,28 @@ fn serve(mut handler: Box<dyn NativeHandler>, batches: &Receiver<Vec<Try>>, repo
         let (started, cpu) = (Instant::now(), thread_cpu());
         let events = u32::try_from(batch.len()).unwrap_or(u32::MAX).max(1);
         let mut tried = Vec::with_capacity(batch.len());
+        let mut failed: Vec<Try> = Vec::new();
         for run in batch {
+            if failed.iter().any(|earlier| earlier.shares_lane(&run)) {
+                tried.push(Tried::not_run(run));
+                continue;
+            }
             let mut outbox = Vec::new();
             let ending = handler.handle(&run.event, &mut outbox);
             if ending != Ending::Ack {
                 outbox.clear();
             }
-            tried.push(Tried { run, ending, outbox, wall: Duration::ZERO, cpu: Duration::ZERO, memory: 0 });
+            if !matches!(ending, Ending::Ack | Ending::Skip) {
+                failed.push(run.clone());
+            }
+            tried.push(Tried { ending: Some(ending), outbox, ..Tried::not_run(run) });
         }
-        let (wall, cpu) = (started.elapsed() / events, thread_cpu().saturating_sub(cpu) / events);
+        let took = started.elapsed();
+        let cpu = thread_cpu().saturating_sub(cpu) / events;
         for tried in &mut tried {
-            (tried.wall, tried.cpu) = (wall, cpu);
+            (tried.wall, tried.cpu) = (took / events, cpu);
         }
-        report(tried);
+        report(Ran { tried, took, fault: None });
     }
 }
 

@@ -164,27 +164,28 @@ impl Session {
         let record = parsed.into_record(offset);
         let at = format!("{}/{}/{}", record.topic(), record.partition(), record.offset());
         let event = match Event::decode(record) {
-            Ok(event) => Arc::new(event),
+            Ok(event) => event,
             Err(undecodable) => {
                 self.undecodable += 1;
                 return self.note(&at, "undecodable", &undecodable.1.to_string());
             }
         };
-        let event_type = &event.identity.event_type;
+        let event_type = event.event_type();
         if !self.loaded.events.iter().any(|pattern| pattern.matches(event_type)) {
             return self.note(&at, "not wanted", &format!("the handler does not want {event_type:?}"));
         }
         for attempt in 1..=attempts {
-            let tried =
-                self.worker.run(Try { id: DeliveryId::none(), attempt, lane: None, event: event.clone() }).await;
-            self.tried += 1;
-            let fault = matches!(tried.ending, Ending::Fault { .. });
-            let last =
-                attempt == attempts || matches!(tried.ending, Ending::Ack | Ending::Skip | Ending::DeadLetter(_));
-            self.faults += usize::from(fault);
-            self.show(&at, &tried)?;
-            if last {
-                break;
+            let run = Try { id: DeliveryId::none(), attempt, lane: None, event: event.clone() };
+            let ran = self.worker.run(vec![run]).await;
+            // A batch of one has one ending, its own.
+            for tried in &ran.tried {
+                let Some(ending) = &tried.ending else { continue };
+                self.tried += 1;
+                self.faults += usize::from(matches!(ending, Ending::Fault { .. }));
+                self.show(&at, tried, ending)?;
+                if matches!(ending, Ending::Ack | Ending::Skip | Ending::DeadLetter(_)) {
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -197,7 +198,7 @@ impl Session {
         print_line(&format!("{at}  {verdict}: {message}"))
     }
 
-    fn show(&self, at: &str, tried: &Tried) -> Done {
+    fn show(&self, at: &str, tried: &Tried, ending: &Ending) -> Done {
         let Lines { logs, metrics } = self.records.take();
         let run = &tried.run;
         let published = tried.outbox.iter().map(|record| {
@@ -221,25 +222,25 @@ impl Session {
                 logs.iter().map(|(level, line)| json!({ "level": level_name(*level), "message": line })).collect();
             return print_line(
                 &json!({
-                    "event": at, "id": &*run.event.identity.id, "type": &*run.event.identity.event_type,
-                    "attempt": run.attempt, "verdict": tried.ending.name(), "error_type": tried.ending.error_type(),
-                    "message": tried.ending.message(), "logs": logs, "metrics": metrics, "published": published,
+                    "event": at, "id": &*run.event.id(), "type": run.event.event_type(),
+                    "attempt": run.attempt, "verdict": ending.name(), "error_type": ending.error_type(),
+                    "message": ending.message(), "logs": logs, "metrics": metrics, "published": published,
                     "wall_ms": wall, "cpu_ms": cpu, "memory_bytes": tried.memory,
                 })
                 .to_string(),
             );
         }
-        let why = match (&tried.ending, tried.ending.error_type()) {
-            (Ending::Error { .. } | Ending::Fault { .. }, Some(kind)) => format!(" {kind}: {}", tried.ending.message()),
+        let why = match (ending, ending.error_type()) {
+            (Ending::Error { .. } | Ending::Fault { .. }, Some(kind)) => format!(" {kind}: {}", ending.message()),
             (Ending::DeadLetter(reason), _) => format!(": {reason}"),
             (Ending::Retry(Some(after)), _) => format!(" after {}", humantime::format_duration(*after)),
             _ => String::new(),
         };
         print_line(&format!(
             "{at}  {}  attempt {}  {}{why}  ({wall:.3} ms, {cpu:.3} ms CPU, {})",
-            run.event.identity.event_type,
+            run.event.event_type(),
             run.attempt,
-            tried.ending.name(),
+            ending.name(),
             bytesize::ByteSize(tried.memory),
         ))?;
         for (level, line) in logs.iter().take(MAX_LOG_LINES) {

@@ -4,6 +4,7 @@
 //! commands. It runs on a thread of its own and never waits for anything but its inbox and the next time
 //! at which something is due.
 
+use std::collections::VecDeque;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,11 +14,12 @@ use foldhash::fast::RandomState;
 
 use super::incoming::Incoming;
 use super::partition::{Arrival, GivenUp, HandlerIndex, Lane, Policy};
-use super::ports::{Consumer, Guests, Observer, Producer, Reading, Signal, Tried, Try};
+use super::ports::{Consumer, Guests, Observer, Producer, Ran, Reading, Signal, Tried, Try};
 use super::report::PartitionReport;
-use super::scheduler::{Assignment, Command, DeliveryId, Rules, Scheduler, Timing};
-use super::verdict::error_type;
+use super::scheduler::{Assignment, Command, DeliveryId, Rules, Run, Scheduler, Timing};
+use super::verdict::{Ending, error_type};
 use crate::config::{DeadLetters, Ordering, Pattern, TopicName};
+use crate::event::batch::Batch;
 use crate::event::{Event, Record};
 
 pub use super::scheduler::Summary;
@@ -30,6 +32,9 @@ use outbound::Outbound;
 
 /// How often the group's partitions are reported.
 const REPORT: Duration = Duration::from_secs(1);
+
+/// After this time an event that is not final is copied out of what it was read with, which it would pin.
+const OLD: Duration = Duration::from_millis(100);
 
 /// Messages of the inbox after which the time is looked at again.
 const TURN: usize = 256;
@@ -47,7 +52,7 @@ impl Subscription {
     /// Whether the event is one of them.
     pub fn wants(&self, event: &Event) -> bool {
         self.topics.iter().any(|topic| topic.as_str() == &**event.record.topic())
-            && self.events.iter().any(|pattern| pattern.matches(&event.identity.event_type))
+            && self.events.iter().any(|pattern| pattern.matches(event.event_type()))
     }
 }
 
@@ -66,6 +71,8 @@ pub struct EngineHandler {
     pub policy: Policy,
     /// Batches that may be under way at once.
     pub concurrency: u32,
+    /// Events of one batch, at most.
+    pub max_batch: usize,
 }
 
 /// What holds for the whole group.
@@ -98,11 +105,18 @@ pub struct Doors {
 /// A record that is held until it is final.
 #[derive(Clone, Debug)]
 enum Held {
-    Event(Arc<Event>),
-    Undecodable(Arc<Record>),
+    Event(Event),
+    Undecodable(Record),
 }
 
 impl Held {
+    fn detach(&mut self) {
+        match self {
+            Held::Event(event) => *event = event.detached(),
+            Held::Undecodable(record) => *record = record.detached(),
+        }
+    }
+
     fn record(&self) -> &Record {
         match self {
             Held::Event(event) => &event.record,
@@ -112,7 +126,7 @@ impl Held {
 
     fn event_type(&self) -> &str {
         match self {
-            Held::Event(event) => &event.identity.event_type,
+            Held::Event(event) => event.event_type(),
             Held::Undecodable(_) => error_type::OTHER,
         }
     }
@@ -137,8 +151,12 @@ pub struct Engine {
     observer: Arc<dyn Observer>,
     scheduler: Scheduler<Held>,
     outbound: Outbound,
+    /// What was read and not taken in yet.
+    unread: VecDeque<(Assignment, Batch)>,
     commands: Vec<Command<Held>>,
     next_report: Instant,
+    /// When events are looked for that have become old, if there are any.
+    next_old: Option<Instant>,
     keys: RandomState,
 }
 
@@ -146,8 +164,9 @@ impl Engine {
     /// An engine without partitions. `handlers` keep their places.
     pub fn new(settings: EngineSettings, handlers: Vec<EngineHandler>, doors: Doors) -> Engine {
         let Doors { readings, signals, consumer, producer, guests, observer } = doors;
-        let rules: Vec<_> =
-            handlers.iter().map(|handler| Rules { policy: handler.policy, concurrency: handler.concurrency }).collect();
+        let rules =
+            |of: &EngineHandler| Rules { policy: of.policy, concurrency: of.concurrency, max_batch: of.max_batch };
+        let rules: Vec<_> = handlers.iter().map(rules).collect();
         let (dead_letters, suffix) = match settings.dead_letters {
             DeadLetters::Topic { suffix } => (true, suffix),
             DeadLetters::Drop => (false, String::new()),
@@ -164,8 +183,10 @@ impl Engine {
             consumer,
             guests,
             observer,
+            unread: VecDeque::new(),
             commands: Vec::new(),
             next_report: now + REPORT,
+            next_old: None,
             keys: RandomState::default(),
         }
     }
@@ -187,6 +208,7 @@ impl Engine {
             }
             self.rest_of_the_turn();
             self.time_passed(Instant::now());
+            self.take_in();
             if !self.outbound.is_full() {
                 self.scheduler.dispatch(&mut self.commands);
                 self.obey();
@@ -202,14 +224,15 @@ impl Engine {
             let Ok(signal) = self.signals.try_recv() else { break };
             self.signal(signal);
         }
-        if let Ok(reading) = self.readings.try_recv() {
+        for _ in 0..TURN {
+            let Ok(reading) = self.readings.try_recv() else { break };
             self.read(reading);
         }
     }
 
     fn next_deadline(&self) -> Instant {
         let deadline = self.scheduler.next_deadline().min(self.next_report);
-        self.outbound.next_resend().map_or(deadline, |at| at.min(deadline))
+        self.outbound.next_resend().into_iter().chain(self.next_old).fold(deadline, Instant::min)
     }
 
     fn time_passed(&mut self, now: Instant) {
@@ -217,6 +240,10 @@ impl Engine {
         self.obey();
         self.outbound.send_again(now);
         self.outbound.make_letters(&self.handlers);
+        if self.next_old.is_some_and(|at| now >= at) {
+            let others = self.scheduler.keep_old(now - OLD, Held::detach);
+            self.next_old = others.then_some(now + OLD);
+        }
         if now >= self.next_report {
             self.next_report = now + REPORT;
             self.observer.partitions(self.scheduler.report(now));
@@ -234,41 +261,55 @@ impl Engine {
                     self.scheduler.assigned(assignment, assigned.topic_partition, start, assigned.account);
                 }
             }
-            Reading::Records(assignment, records) => {
-                let now = Instant::now();
-                records.into_iter().for_each(|record| self.receive(assignment, record, now));
+            Reading::Records(assignment, batch) => self.unread.push_back((assignment, batch)),
+            Reading::Revoked { assignments, lost } => {
+                self.unread.retain(|(assignment, _)| !assignments.contains(assignment));
+                self.scheduler.revoked(assignments, lost, Instant::now());
             }
-            Reading::Revoked { assignments, lost } => self.scheduler.revoked(assignments, lost, Instant::now()),
         }
         self.obey();
     }
 
-    fn receive(&mut self, assignment: Assignment, record: Record, now: Instant) {
+    /// Takes in what was read, as long as a handler has little to do: what waits, waits as it came.
+    fn take_in(&mut self) {
+        while self.scheduler.is_hungry() {
+            let Some((assignment, batch)) = self.unread.pop_front() else { return };
+            let now = Instant::now();
+            self.next_old.get_or_insert(now + OLD);
+            let mut counted = Counted::default();
+            for record in (0..batch.len()).filter_map(|at| batch.get(at)) {
+                self.receive(assignment, record, now, &mut counted);
+            }
+            counted.report(&*self.observer);
+            self.obey();
+        }
+    }
+
+    fn receive(&mut self, assignment: Assignment, record: Record, now: Instant, counted: &mut Counted) {
         // Of the record as it was read: what is restored from it may have another place, and fewer bytes.
-        let (offset, bytes) = (record.offset(), record.held_bytes() as u64);
+        let (offset, bytes) = (record.offset(), record.held_bytes());
         let arrival = |event| Arrival { offset, bytes, event, at: now };
         match Incoming::of(record, &self.group, |name| index_of(&self.handlers, name)) {
             Incoming::Event(event) => {
-                self.observer.consumed(&event.record, &event.identity.event_type);
-                let event = Arc::new(event);
+                counted.add(&event, &*self.observer);
                 let wants = wants(&self.handlers, &self.keys, &event);
                 self.scheduler.receive(assignment, arrival(Held::Event(event.clone())), wants, &mut self.commands);
             }
             Incoming::Again(event, handler) => {
-                self.observer.consumed(&event.record, &event.identity.event_type);
+                counted.add(&event, &*self.observer);
                 let ordering = self.handlers.get(usize::from(handler)).map_or(Ordering::Key, |of| of.ordering);
                 let wants = [(handler, lane(ordering, &self.keys, &event.record))];
-                let arrival = arrival(Held::Event(Arc::new(event)));
+                let arrival = arrival(Held::Event(event));
                 self.scheduler.receive(assignment, arrival, wants, &mut self.commands);
             }
             Incoming::Undecodable(record, reason) => {
                 tracing::warn!(partition = %record.topic_partition(), offset, reason, "undecodable");
-                self.observer.consumed(&record, error_type::OTHER);
-                let (arrival, keep) = (arrival(Held::Undecodable(Arc::new(record))), self.dead_letters);
+                self.observer.consumed(record.topic_partition(), error_type::OTHER, 1);
+                let (arrival, keep) = (arrival(Held::Undecodable(record)), self.dead_letters);
                 self.scheduler.receive_undecodable(assignment, arrival, &reason, keep, &mut self.commands);
             }
             Incoming::Mark(record) => {
-                let arrival = arrival(Held::Undecodable(Arc::new(record)));
+                let arrival = arrival(Held::Undecodable(record));
                 self.scheduler.receive(assignment, arrival, [], &mut self.commands);
             }
         }
@@ -276,7 +317,7 @@ impl Engine {
 
     fn signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Tried(handler, tried) => tried.into_iter().for_each(|tried| self.tried(handler, tried)),
+            Signal::Ran(handler, ran) => self.ran(handler, ran),
             Signal::Sent(token, answer) => {
                 if let Some(settlement) = self.outbound.answered(token, answer) {
                     match settlement.refused {
@@ -290,21 +331,61 @@ impl Engine {
         self.obey();
     }
 
-    fn tried(&mut self, handler: HandlerIndex, tried: Tried) {
-        self.observer.measured(handler, &tried);
-        // Otherwise its partition was given up in the meantime: then it counts for nobody, and its instance is idle.
-        let known = self.scheduler.knows(tried.run.id);
-        let publishes = known && !tried.outbox.is_empty();
-        let (id, now) = (tried.run.id, Instant::now());
-        self.scheduler.ended(handler, id, &tried.ending, publishes, now, fastrand::f64(), &mut self.commands);
-        if !known {
+    fn ran(&mut self, handler: HandlerIndex, mut ran: Ran) {
+        self.scheduler.idle(handler, ran.tried.len(), ran.took);
+        if let Some((kind, error_message)) = &ran.fault {
+            let (handler_name, events, error_type) = (self.name(Some(handler)), ran.tried.len(), kind.name());
+            tracing::warn!(
+                handler = handler_name,
+                events,
+                error_type,
+                error_message,
+                "a batch failed; its events run again, each alone"
+            );
+            self.observer.batch_fault(handler);
+        }
+        let (now, alone) = (Instant::now(), ran.fault.is_some());
+        for alike in ran.tried.chunk_by_mut(Tried::is_like) {
+            match alike {
+                [Tried { run, ending: None, .. }] => self.scheduler.not_run(run.id, alone, &mut self.commands),
+                [tried] => self.tried(handler, tried, now),
+                alike => self.all_well(handler, alike, now),
+            }
+        }
+    }
+
+    /// Tries that ended alike, in a success without consequences.
+    fn all_well(&mut self, handler: HandlerIndex, alike: &[Tried], now: Instant) {
+        self.observer.measured(handler, alike);
+        let mut known = 0;
+        for tried in alike {
+            let Tried { run, ending: Some(ending), .. } = tried else { continue };
+            if self.scheduler.knows(run.id) {
+                known += 1;
+                self.scheduler.ended(run.id, ending, false, now, 0.0, &mut self.commands);
+                self.log(handler, run, ending);
+            }
+        }
+        if let Some(tried) = alike.first().filter(|_| known > 0) {
+            self.observer.tried(handler, tried.run.event.event_type(), None, known);
+        }
+    }
+
+    fn tried(&mut self, handler: HandlerIndex, tried: &mut Tried, now: Instant) {
+        self.observer.measured(handler, std::slice::from_ref(tried));
+        let Tried { run, ending: Some(ending), outbox, .. } = tried else { return };
+        // Otherwise its partition was given up in the meantime: then it counts for nobody.
+        if !self.scheduler.knows(run.id) {
+            self.scheduler.ended(run.id, ending, false, now, 0.0, &mut self.commands);
             return;
         }
-        self.log(handler, &tried);
+        let publishes = !outbox.is_empty();
+        self.scheduler.ended(run.id, ending, publishes, now, fastrand::f64(), &mut self.commands);
+        self.log(handler, run, ending);
         if publishes {
-            self.outbound.publish(handler, tried);
+            self.outbound.publish(handler, run, std::mem::take(outbox));
         } else {
-            self.observer.tried(handler, &tried.run.event.identity.event_type, tried.ending.error_type());
+            self.observer.tried(handler, run.event.event_type(), ending.error_type(), 1);
         }
     }
 
@@ -314,12 +395,16 @@ impl Engine {
         let mut commands = std::mem::take(&mut self.commands);
         for command in commands.drain(..) {
             match command {
-                Command::Run { handler, id, attempt, lane, event } => {
-                    let Held::Event(event) = event else { continue };
-                    if attempt > 1 {
-                        self.observer.retried(handler);
-                    }
-                    self.guests.run(handler, vec![Try { id, attempt, lane, event }]);
+                Command::Run(handler, batch) => {
+                    let tries = batch.into_iter().filter_map(|run| {
+                        let Run { id, attempt, lane, event } = run;
+                        let Held::Event(event) = event else { return None };
+                        if attempt > 1 {
+                            self.observer.retried(handler);
+                        }
+                        Some(Try { id, attempt, lane, event })
+                    });
+                    self.guests.run(handler, tries.collect());
                 }
                 Command::DeadLetter(assignment, given_up) => {
                     let at = SystemTime::now();
@@ -358,27 +443,27 @@ impl Engine {
     fn stuck(&self, report: &PartitionReport) {
         let event = self.scheduler.oldest(&report.topic_partition);
         let event_id = match &event {
-            Some(Held::Event(event)) => &*event.identity.id,
-            _ => "",
+            Some(Held::Event(event)) => event.id(),
+            _ => "".into(),
         };
         let event_type = event.as_ref().map_or("", Held::event_type);
         let held_for = humantime::format_duration(Duration::from_secs(report.held_for.as_secs())).to_string();
         for holder in &report.holders {
             tracing::warn!(
                 handler = self.name(holder.handler), partition = %report.topic_partition, group = %self.group,
-                offset = report.watermark, event_type, event_id, attempt = holder.attempt,
+                offset = report.watermark, event_type, event_id = &*event_id, attempt = holder.attempt,
                 is = holder.stage.name(), held_for, records = report.records, full = report.full,
                 "an event holds its partition's watermark"
             );
         }
     }
 
-    fn log(&self, handler: HandlerIndex, tried: &Tried) {
+    fn log(&self, handler: HandlerIndex, run: &Try, ending: &Ending) {
         let handler = self.name(Some(handler));
-        let record = &tried.run.event.record;
-        let (offset, attempt) = (record.offset(), tried.run.attempt);
-        let (verdict, error_message) = (tried.ending.name(), tried.ending.message());
-        match tried.ending.error_type() {
+        let record = &run.event.record;
+        let (offset, attempt) = (record.offset(), run.attempt);
+        let (verdict, error_message) = (ending.name(), ending.message());
+        match ending.error_type() {
             None => {
                 tracing::debug!(handler, partition = %record.topic_partition(), offset, attempt, verdict, "handled");
             }
@@ -391,6 +476,28 @@ impl Engine {
     fn name(&self, handler: Option<HandlerIndex>) -> &str {
         let handler = handler.and_then(|handler| self.handlers.get(usize::from(handler)));
         handler.map_or("", |handler| &handler.name)
+    }
+}
+
+/// Events of one type, one after the other, that are reported together.
+#[derive(Default)]
+struct Counted(Option<(Event, u64)>);
+
+impl Counted {
+    fn add(&mut self, event: &Event, observer: &dyn Observer) {
+        match &mut self.0 {
+            Some((first, count)) if first.event_type() == event.event_type() => *count += 1,
+            _ => {
+                self.report(observer);
+                self.0 = Some((event.clone(), 1));
+            }
+        }
+    }
+
+    fn report(&mut self, observer: &dyn Observer) {
+        if let Some((event, count)) = self.0.take() {
+            observer.consumed(event.record.topic_partition(), event.event_type(), count);
+        }
     }
 }
 

@@ -49,7 +49,10 @@ impl Incoming {
 
 fn decode(record: Record, redrives: u32) -> Result<Event, Box<Incoming>> {
     match Event::decode(record) {
-        Ok(event) => Ok(Event { redrives, ..event }),
+        Ok(mut event) => {
+            event.redrives = redrives;
+            Ok(event)
+        }
         Err(undecodable) => {
             let (record, reason) = *undecodable;
             Err(Box::new(Incoming::Undecodable(record, reason.to_string())))
@@ -119,7 +122,7 @@ mod tests {
     #[test]
     fn what_is_read_from_a_source_is_for_all() {
         let Incoming::Event(read) = of(event()) else { panic!() };
-        assert_eq!((&*read.identity.event_type, read.redrives), ("OrderCreated", 0));
+        assert_eq!((read.event_type(), read.redrives), ("OrderCreated", 0));
         // Another group's redrive topic is a topic like any other.
         let other = RecordBuilder::new("orders.other.redrive".into(), 0, 0, 0).build();
         assert!(matches!(of(other), Incoming::Event(_)));
@@ -130,7 +133,7 @@ mod tests {
         let Incoming::Again(again, handler) = of(copied(&letter(&event(), "second", 0))) else { panic!() };
         assert_eq!((handler, again.redrives), (1, 1));
         assert_eq!(Position::of(&again.record).to_string(), "orders/3/42");
-        assert_eq!(&*again.identity.id, "orders/3/42");
+        assert_eq!(&*again.id(), "orders/3/42");
     }
 
     #[test]

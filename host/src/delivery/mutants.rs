@@ -30,6 +30,12 @@ pub enum Mutant {
     StartWhileDraining,
     /// More tries run than there are instances.
     IgnoreConcurrency,
+    /// What did not run counts as a try.
+    CountNotRun,
+    /// What did not run is ready, whoever of its lane is before it.
+    OvertakeNotRun,
+    /// What was in a batch that ended in a fault shares one again.
+    ShareAfterFault,
 }
 
 #[cfg(not(test))]
@@ -49,7 +55,7 @@ mod planting {
 
     impl Mutant {
         /// Every bug.
-        pub const ALL: [Mutant; 13] = [
+        pub const ALL: [Mutant; 16] = [
             Mutant::CommitHighestSeen,
             Mutant::CommitAfterLoss,
             Mutant::BelieveTheLate,
@@ -63,6 +69,9 @@ mod planting {
             Mutant::ForgetLaneOnReset,
             Mutant::StartWhileDraining,
             Mutant::IgnoreConcurrency,
+            Mutant::CountNotRun,
+            Mutant::OvertakeNotRun,
+            Mutant::ShareAfterFault,
         ];
     }
 

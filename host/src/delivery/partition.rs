@@ -85,6 +85,12 @@ pub struct Started<E> {
     pub lane: Option<Lane>,
     /// The event.
     pub event: E,
+    /// What its record counts for.
+    pub bytes: u64,
+    /// It must be the only one of its batch.
+    pub alone: bool,
+    /// The next of its lane, which may be started for the same batch, behind it; null if there is none.
+    pub next: DeliveryKey,
 }
 
 /// A record that was read.
@@ -145,6 +151,10 @@ struct Delivery {
     lane: Option<Lane>,
     /// Who follows in the lane; null for the last.
     next: DeliveryKey,
+    /// Nobody of its lane is before it.
+    first_of_lane: bool,
+    /// It is not to share a batch: one that it was in ended in a fault.
+    alone: bool,
     attempt: u32,
     stage: Stage,
 }
@@ -170,6 +180,8 @@ pub struct Partition<E> {
     first: u64,
     /// Offset behind the last record received, or where reading began.
     end: Option<i64>,
+    /// Sequence of the first record that [`Self::keep_old`] has not seen.
+    not_old: u64,
     deliveries: SlotMap<DeliveryKey, Delivery>,
     /// The last delivery of each lane that is not empty. The first is ready, running or waiting.
     lanes: HashMap<(HandlerIndex, Lane), DeliveryKey, RandomState>,
@@ -190,6 +202,7 @@ impl<E: Clone> Partition<E> {
             slots: VecDeque::new(),
             first: 0,
             end: start,
+            not_old: 0,
             deliveries: SlotMap::with_key(),
             lanes: HashMap::default(),
             waiting: BinaryHeap::new(),
@@ -228,6 +241,9 @@ impl<E: Clone> Partition<E> {
                     if let Some(before) = self.deliveries.get_mut(last.insert(key)) {
                         before.next = key;
                     }
+                    if let Some(delivery) = self.deliveries.get_mut(key) {
+                        delivery.first_of_lane = false;
+                    }
                 }
             }
         }
@@ -259,18 +275,47 @@ impl<E: Clone> Partition<E> {
         self.lay_down(given_up, dead_letters, out);
     }
 
-    /// Starts a try that was [`Effect::Ready`]. `None` if there is nothing to start any more. Each one that
-    /// is started is answered by one [`Self::ended`].
+    /// Starts a try that was [`Effect::Ready`], or that comes next to one that was started for the same
+    /// batch. `None` if there is nothing to start any more. Each one that is started is answered by one
+    /// [`Self::ended`] or [`Self::not_run`], in the order of the batch.
     pub fn start(&mut self, key: DeliveryKey) -> Option<Started<E>> {
         if self.stopped && !planted(Mutant::StartWhileDraining) {
             return None;
         }
         let delivery = self.deliveries.get_mut(key)?;
         let index = usize::try_from(delivery.sequence.checked_sub(self.first)?).ok()?;
-        let event = self.slots.get(index)?.event.clone()?;
+        let slot = self.slots.get(index)?;
+        let (event, bytes) = (slot.event.clone()?, slot.bytes);
         delivery.stage = Stage::Running;
         self.running += 1;
-        Some(Started { attempt: delivery.attempt, lane: delivery.lane, event })
+        let Delivery { attempt, lane, alone, next, .. } = *delivery;
+        Some(Started { attempt, lane, event, bytes, alone, next })
+    }
+
+    /// Whether the delivery must not share a batch.
+    pub fn is_alone(&self, key: DeliveryKey) -> bool {
+        self.deliveries.get(key).is_some_and(|delivery| delivery.alone)
+    }
+
+    /// A try did not run: an earlier one of its lane, in the same batch, ended in a failure, or the batch
+    /// ended in a fault, after which each of it runs `alone`. Nothing is counted.
+    pub fn not_run(&mut self, key: DeliveryKey, alone: bool, out: &mut Vec<Effect<E>>) {
+        let Some(delivery) = self.deliveries.get_mut(key) else { return };
+        self.running = self.running.saturating_sub(1);
+        if delivery.sequence < self.first {
+            self.advance(key, out);
+            self.deliveries.remove(key);
+            return;
+        }
+        delivery.alone |= alone && !planted(Mutant::ShareAfterFault);
+        delivery.stage = Stage::Behind;
+        if planted(Mutant::CountNotRun) {
+            delivery.attempt += 1;
+        }
+        let handler = delivery.handler.filter(|_| delivery.first_of_lane || planted(Mutant::OvertakeNotRun));
+        if let Some(handler) = handler {
+            self.ready(handler, key, out);
+        }
     }
 
     /// A try ended. `settles_later`: what it published is not acknowledged yet, and [`Self::settled`] or
@@ -423,6 +468,20 @@ impl<E: Clone> Partition<E> {
         self.deliveries.values().filter(under_way).map(|delivery| delivery.handler)
     }
 
+    /// Shows each event that came before that time, and is not final, to `keep`, once. Answers whether there
+    /// are others that are not final.
+    pub fn keep_old(&mut self, before: Instant, mut keep: impl FnMut(&mut E)) -> bool {
+        self.not_old = self.not_old.max(self.first);
+        while let Some(slot) = self.slot_mut(self.not_old) {
+            if slot.at >= before {
+                return true;
+            }
+            slot.event.iter_mut().for_each(&mut keep);
+            self.not_old += 1;
+        }
+        false
+    }
+
     /// What it holds.
     pub fn account(&self) -> &Account {
         &self.account
@@ -447,7 +506,16 @@ impl<E: Clone> Partition<E> {
         lane: Option<Lane>,
         stage: Stage,
     ) -> DeliveryKey {
-        self.deliveries.insert(Delivery { sequence, handler, lane, next: DeliveryKey::null(), attempt: 1, stage })
+        self.deliveries.insert(Delivery {
+            sequence,
+            handler,
+            lane,
+            next: DeliveryKey::null(),
+            first_of_lane: true,
+            alone: false,
+            attempt: 1,
+            stage,
+        })
     }
 
     fn opened(&mut self, sequence: u64, open: u32) {
@@ -466,16 +534,22 @@ impl<E: Clone> Partition<E> {
         self.slots.clear();
         self.waiting.clear();
         self.settling = 0;
-        self.deliveries.retain(|_, delivery| {
-            delivery.next = DeliveryKey::null();
-            delivery.stage == Stage::Running
-        });
+        self.deliveries.retain(|_, delivery| delivery.stage == Stage::Running);
         self.lanes.clear();
+        // Those of one batch may follow each other; what followed them is gone.
+        let running: Vec<_> = self.deliveries.keys().collect();
+        for key in running {
+            let next = self.deliveries.get(key).map(|delivery| delivery.next).unwrap_or_default();
+            let gone = !self.deliveries.contains_key(next);
+            if let Some(delivery) = self.deliveries.get_mut(key).filter(|_| gone) {
+                delivery.next = DeliveryKey::null();
+            }
+        }
         if planted(Mutant::ForgetLaneOnReset) {
             return;
         }
         for (key, delivery) in &self.deliveries {
-            if let (Some(handler), Some(lane)) = (delivery.handler, delivery.lane) {
+            if let (Some(handler), Some(lane), true) = (delivery.handler, delivery.lane, delivery.next.is_null()) {
                 self.lanes.insert((handler, lane), key);
             }
         }
@@ -498,14 +572,18 @@ impl<E: Clone> Partition<E> {
         }
     }
 
-    /// The lane's first delivery needs no more tries: the next one is ready.
+    /// The lane's first delivery needs no more tries: the next one is ready, unless it runs already, in the
+    /// same batch.
     fn advance(&mut self, key: DeliveryKey, out: &mut Vec<Effect<E>>) {
         let Some(delivery) = self.deliveries.get_mut(key) else { return };
         let (Some(handler), Some(lane)) = (delivery.handler, delivery.lane.take()) else { return };
         let next = delivery.next;
-        if next.is_null() {
+        let Some(next_one) = self.deliveries.get_mut(next) else {
             self.lanes.remove(&(handler, lane));
-        } else {
+            return;
+        };
+        next_one.first_of_lane = true;
+        if next_one.stage == Stage::Behind {
             self.ready(handler, next, out);
         }
     }

@@ -8,8 +8,9 @@ use super::buffer::Account;
 use super::partition::{HandlerIndex, Lane};
 use super::report::PartitionReport;
 use super::scheduler::{Assignment, DeliveryId};
-use super::verdict::Ending;
-use crate::event::{Event, Outgoing, Record, TopicPartition};
+use super::verdict::{Ending, FaultKind};
+use crate::event::batch::Batch;
+use crate::event::{Event, Outgoing, TopicPartition};
 
 /// One try to run.
 #[derive(Clone, Debug)]
@@ -21,16 +22,34 @@ pub struct Try {
     /// What must stay in order within a batch. `None`: nothing.
     pub lane: Option<Lane>,
     /// The event.
-    pub event: Arc<Event>,
+    pub event: Event,
 }
 
-/// A try that ended.
+impl Try {
+    /// Whether the two must stay in order. In a batch those of one lane stand together.
+    pub fn shares_lane(&self, other: &Try) -> bool {
+        self.lane.is_some() && self.lane == other.lane && self.id.assignment == other.id.assignment
+    }
+}
+
+/// A batch that was run.
+#[derive(Debug)]
+pub struct Ran {
+    /// Every try of it, in its order.
+    pub tried: Vec<Tried>,
+    /// How long it took. Without what it takes to make an instance.
+    pub took: Duration,
+    /// What ended the batch as a whole: then none of its tries has run, and each is to run alone.
+    pub fault: Option<(FaultKind, String)>,
+}
+
+/// A try of a batch that was run.
 #[derive(Debug)]
 pub struct Tried {
     /// What was run.
     pub run: Try,
-    /// How it ended.
-    pub ending: Ending,
+    /// How it ended. `None`: it did not run, and is not charged with anything.
+    pub ending: Option<Ending>,
     /// What it published; empty unless it ended in `ack`.
     pub outbox: Vec<Outgoing>,
     /// Wall clock. In a batch: the call's time divided by its events.
@@ -39,6 +58,25 @@ pub struct Tried {
     pub cpu: Duration,
     /// The most bytes that the instance's memories together have had.
     pub memory: u64,
+}
+
+impl Tried {
+    /// Whether both succeeded alike, on events of the same type, and published nothing.
+    pub fn is_like(&self, other: &Tried) -> bool {
+        let alike = matches!(
+            (&self.ending, &other.ending),
+            (Some(Ending::Ack), Some(Ending::Ack)) | (Some(Ending::Skip), Some(Ending::Skip))
+        );
+        alike
+            && self.outbox.is_empty()
+            && other.outbox.is_empty()
+            && self.run.event.event_type() == other.run.event.event_type()
+    }
+
+    /// Of a try that did not run.
+    pub fn not_run(run: Try) -> Tried {
+        Tried { run, ending: None, outbox: Vec::new(), wall: Duration::ZERO, cpu: Duration::ZERO, memory: 0 }
+    }
 }
 
 /// Why the broker did not take a record.
@@ -75,7 +113,7 @@ pub enum Reading {
     /// Partitions now belong to this process.
     Assigned(Vec<Assigned>),
     /// Records of one partition, in its order, each admitted to its account.
-    Records(Assignment, Vec<Record>),
+    Records(Assignment, Batch),
     /// Partitions are being taken away. Answered by [`Consumer::release`].
     Revoked {
         /// Which.
@@ -88,8 +126,8 @@ pub enum Reading {
 /// What the others say.
 #[derive(Debug)]
 pub enum Signal {
-    /// Tries ended.
-    Tried(HandlerIndex, Vec<Tried>),
+    /// A batch ended, and its instance is idle.
+    Ran(HandlerIndex, Ran),
     /// The broker took a record, or did not.
     Sent(u64, Result<(), SendError>),
     /// Finish what runs, and end.
@@ -114,18 +152,21 @@ pub trait Producer: Send {
 
 /// The instances of a group's handlers.
 pub trait Guests: Send {
-    /// Runs a batch on an idle instance of the handler. The answer is a [`Signal::Tried`] with every try.
+    /// Runs a batch on an idle instance of the handler, in which the events of a lane stand together, in their
+    /// order. The answer is a [`Signal::Ran`] with every try.
     fn run(&self, handler: HandlerIndex, batch: Vec<Try>);
 }
 
 /// What is told to whoever watches: metrics, in the host.
 pub trait Observer: Send + Sync {
-    /// A record is final for every handler of the group.
-    fn consumed(&self, record: &Record, event_type: &str);
-    /// A try ended; for an `ack` that publishes, once the broker has answered.
-    fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>);
-    /// How long a try took, however it ended.
-    fn measured(&self, handler: HandlerIndex, tried: &Tried);
+    /// Records of one type were read.
+    fn consumed(&self, topic_partition: &TopicPartition, event_type: &str, records: u64);
+    /// Tries ended; for an `ack` that publishes, once the broker has answered.
+    fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>, tries: u64);
+    /// How long tries of one batch took, which have the same event type and ended alike.
+    fn measured(&self, handler: HandlerIndex, tried: &[Tried]);
+    /// A batch ended in a fault; its events run again, each alone.
+    fn batch_fault(&self, handler: HandlerIndex);
     /// Another try of a delivery starts.
     fn retried(&self, handler: HandlerIndex);
     /// The broker acknowledged a dead letter.

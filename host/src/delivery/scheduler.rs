@@ -3,7 +3,8 @@
 //! Assignments, records, endings, acknowledgements and the time go in; [`Command`]s come out, which the
 //! [engine](super::engine) carries out. Each [`Partition`] decides about its own records; here is what
 //! lies between them:
-//! - a try starts when an instance of its handler is idle, in the order in which tries became ready;
+//! - tries start when an instance of their handler is idle, as one batch, in the order in which they became
+//!   ready;
 //! - a revoked partition starts nothing more; what is under way may end within `drain_timeout`, then its
 //!   watermark goes with its release. Of a lost one nothing is committed;
 //! - watermarks are committed at intervals, and after many records;
@@ -18,9 +19,10 @@ use std::time::{Duration, Instant};
 use foldhash::fast::RandomState;
 use slotmap::Key as _;
 
+use super::batch::{MAX_BATCH, MAX_BATCH_BYTES, Pace};
 use super::buffer::Account;
 use super::mutants::{Mutant, planted};
-use super::partition::{Arrival, DeliveryKey, Effect, GivenUp, HandlerIndex, Lane, Partition, Policy};
+use super::partition::{Arrival, DeliveryKey, Effect, GivenUp, HandlerIndex, Lane, Partition, Policy, Started};
 use super::report::{Holder, PartitionReport};
 use super::verdict::Ending;
 use crate::event::TopicPartition;
@@ -77,24 +79,29 @@ pub struct Rules {
     pub policy: Policy,
     /// Its instances.
     pub concurrency: u32,
+    /// Events of one batch, at most.
+    pub max_batch: usize,
+}
+
+/// One try of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run<E> {
+    /// Which delivery.
+    pub id: DeliveryId,
+    /// Counts its tries, from 1.
+    pub attempt: u32,
+    /// Its lane. `None`: it has no order.
+    pub lane: Option<Lane>,
+    /// The event.
+    pub event: E,
 }
 
 /// What the caller has to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command<E> {
-    /// Run a try. Answered by one [`Scheduler::ended`].
-    Run {
-        /// On an instance of which handler; one is idle.
-        handler: HandlerIndex,
-        /// Which delivery.
-        id: DeliveryId,
-        /// Counts its tries, from 1.
-        attempt: u32,
-        /// Its lane. `None`: it has no order.
-        lane: Option<Lane>,
-        /// The event.
-        event: E,
-    },
+    /// Run a batch on an idle instance of this handler. Answered by one [`Scheduler::ended`] or
+    /// [`Scheduler::not_run`] for each, in their order, and then by [`Scheduler::idle`].
+    Run(HandlerIndex, Vec<Run<E>>),
     /// Send a dead letter. Answered by [`Scheduler::settled`] once the broker has acknowledged it.
     DeadLetter(Assignment, GivenUp<E>),
     /// The event was given up and is not kept. Needs no answer.
@@ -140,6 +147,7 @@ struct Assigned<E> {
 struct Handler {
     rules: Rules,
     busy: u32,
+    pace: Pace,
     ready: VecDeque<DeliveryId>,
 }
 
@@ -174,7 +182,15 @@ impl<E: Clone> Scheduler<E> {
         Self {
             timing,
             policies: handlers.iter().map(|rules| rules.policy).collect(),
-            handlers: handlers.iter().map(|rules| Handler { rules: *rules, busy: 0, ready: VecDeque::new() }).collect(),
+            handlers: handlers
+                .iter()
+                .map(|rules| Handler {
+                    rules: *rules,
+                    busy: 0,
+                    pace: Pace::new(rules.max_batch),
+                    ready: VecDeque::new(),
+                })
+                .collect(),
             partitions: HashMap::default(),
             draining: Vec::new(),
             shutdown: None,
@@ -321,24 +337,39 @@ impl<E: Clone> Scheduler<E> {
         }
     }
 
-    /// Starts what is ready on the instances that are idle.
+    /// Whether a handler has less ready than it may soon need.
+    pub fn is_hungry(&self) -> bool {
+        self.handlers.iter().any(|handler| handler.ready.len() < MAX_BATCH)
+    }
+
+    /// Starts what is ready on the instances that are idle: one batch for each.
     pub fn dispatch(&mut self, out: &mut Vec<Command<E>>) {
         for (index, handler) in self.handlers.iter_mut().enumerate() {
             while handler.busy < handler.rules.concurrency || planted(Mutant::IgnoreConcurrency) {
-                let Some(id) = handler.ready.pop_front() else { break };
-                // Gone: its partition was given up, stopped or reset.
-                let started = self.partitions.get_mut(&id.assignment).and_then(|of| of.partition.start(id.key));
-                let Some(started) = started else { continue };
+                let idle = handler.rules.concurrency.saturating_sub(handler.busy);
+                let size = handler.pace.batch(handler.ready.len(), idle);
+                let batch = batch(&mut handler.ready, &mut self.partitions, size);
+                if batch.is_empty() {
+                    break;
+                }
                 handler.busy += 1;
-                out.push(Command::Run {
-                    handler: index as HandlerIndex,
-                    id,
-                    attempt: started.attempt,
-                    lane: started.lane,
-                    event: started.event,
-                });
+                out.push(Command::Run(index as HandlerIndex, batch));
             }
         }
+    }
+
+    /// An instance of the handler is idle again: it has run a batch of so many events in that time.
+    pub fn idle(&mut self, handler: HandlerIndex, events: usize, took: Duration) {
+        if let Some(handler) = self.handlers.get_mut(usize::from(handler)) {
+            handler.busy = handler.busy.saturating_sub(1);
+            handler.pace.took(events, took);
+        }
+    }
+
+    /// A try did not run. `alone`: it runs again in a batch of its own.
+    pub fn not_run(&mut self, id: DeliveryId, alone: bool, out: &mut Vec<Command<E>>) {
+        let assignment = self.current(id.assignment);
+        self.decide(assignment, out, |partition, effects| partition.not_run(id.key, alone, effects));
     }
 
     /// Whether the delivery is still under way under its assignment. What ends otherwise counts for nobody.
@@ -346,12 +377,10 @@ impl<E: Clone> Scheduler<E> {
         self.partitions.get(&id.assignment).is_some_and(|assigned| assigned.partition.has(id.key))
     }
 
-    /// A try ended, and its instance is idle. `settles_later`: what it published is not acknowledged yet,
+    /// A try ended. `settles_later`: what it published is not acknowledged yet,
     /// and [`Self::settled`] or [`Self::refused`] will follow. `draw` is uniform in 0 to 1.
-    #[expect(clippy::too_many_arguments, reason = "each is one fact about the ending")]
     pub fn ended(
         &mut self,
-        handler: HandlerIndex,
         id: DeliveryId,
         ending: &Ending,
         settles_later: bool,
@@ -359,9 +388,6 @@ impl<E: Clone> Scheduler<E> {
         draw: f64,
         out: &mut Vec<Command<E>>,
     ) {
-        if let Some(handler) = self.handlers.get_mut(usize::from(handler)) {
-            handler.busy = handler.busy.saturating_sub(1);
-        }
         let assignment = self.current(id.assignment);
         self.decide(assignment, out, |partition, effects| {
             partition.ended(id.key, ending, settles_later, now, draw, effects);
@@ -474,6 +500,13 @@ impl<E: Clone> Scheduler<E> {
         }
     }
 
+    /// Shows each event that came before that time, and is not final, to `keep`, once. Answers whether there
+    /// are others that are not final.
+    pub fn keep_old(&mut self, before: Instant, mut keep: impl FnMut(&mut E)) -> bool {
+        let partitions = self.partitions.values_mut();
+        partitions.fold(false, |others, assigned| assigned.partition.keep_old(before, &mut keep) || others)
+    }
+
     /// Every assigned partition as it is now.
     pub fn report(&self, now: Instant) -> Vec<PartitionReport> {
         let mut partitions: Vec<_> = self.partitions.values().map(|assigned| report(assigned, now)).collect();
@@ -486,6 +519,39 @@ impl<E: Clone> Scheduler<E> {
         let mut assigned = self.partitions.values().filter(|of| of.topic_partition == *topic_partition);
         assigned.find_map(|of| of.partition.oldest().map(|oldest| oldest.event.clone()))
     }
+}
+
+/// Starts up to `size` deliveries: those that are ready, oldest first, each followed by the next ones of
+/// its lane.
+fn batch<E: Clone>(
+    ready: &mut VecDeque<DeliveryId>,
+    partitions: &mut HashMap<Assignment, Assigned<E>, RandomState>,
+    size: usize,
+) -> Vec<Run<E>> {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while batch.len() < size && bytes < MAX_BATCH_BYTES {
+        let Some(first) = ready.pop_front() else { break };
+        // Gone: its partition was given up.
+        let Some(assigned) = partitions.get_mut(&first.assignment) else { continue };
+        if !batch.is_empty() && assigned.partition.is_alone(first.key) {
+            ready.push_front(first);
+            break;
+        }
+        let mut key = first.key;
+        while let Some(started) = assigned.partition.start(key) {
+            let Started { attempt, lane, event, alone, next, bytes: more } = started;
+            batch.push(Run { id: DeliveryId { assignment: first.assignment, key }, attempt, lane, event });
+            bytes += more;
+            if alone {
+                return batch;
+            }
+            if batch.len() >= size || bytes >= MAX_BATCH_BYTES || assigned.partition.is_alone(next) {
+                break;
+            }
+            key = next;
+        }
+    }
+    batch
 }
 
 fn report<E: Clone>(assigned: &Assigned<E>, now: Instant) -> PartitionReport {

@@ -6,6 +6,7 @@
 //! See the CloudEvents Kafka protocol binding, version 1.0.2, sections 3.2 and 3.3.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,13 +19,28 @@ pub const MAX_TYPE_BYTES: usize = 256;
 /// The content type, without parameters, of a structured CloudEvent.
 const STRUCTURED: &[u8] = b"application/cloudevents+json";
 
-/// Type and id of an event.
+/// Where type and id of an event stand. Nothing is copied, but out of the body of a structured CloudEvent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// 1 to [`MAX_TYPE_BYTES`] bytes.
-    pub event_type: Box<str>,
-    /// Never empty.
-    pub id: Box<str>,
+    event_type: Place,
+    id: Place,
+    structured: Option<Arc<Texts>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// The value of the header with this number.
+    Header(u32),
+    /// The text out of the structured CloudEvent.
+    Structured,
+    /// The topic, or the record's coordinates.
+    Record,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Texts {
+    event_type: String,
+    id: String,
 }
 
 /// Why a record cannot be shown to a handler.
@@ -57,35 +73,90 @@ impl Identity {
     /// # Errors
     /// Where a header's name is not UTF-8, the type's or id's header is not, or the type is too long.
     pub fn of(record: &Record) -> Result<Identity, Undecodable> {
-        for (index, (name, _)) in record.headers().enumerate() {
-            if std::str::from_utf8(name).is_err() {
+        let mut first = [const { First { seen: false, found: None } }; 4];
+        let mut is_structured = None;
+        for (index, (name, value)) in record.headers().enumerate() {
+            if !name.is_ascii() && std::str::from_utf8(name).is_err() {
                 let name = name.escape_ascii().to_string();
                 return Err(Undecodable::HeaderName { index, name });
             }
+            if let Some(place) = NAMES.iter().position(|known| known.as_bytes() == name)
+                && let Some(first) = first.get_mut(place).filter(|first| !first.seen)
+            {
+                *first =
+                    First { seen: true, found: value.filter(|value| !value.is_empty()).map(|value| (index, value)) };
+            } else if name.eq_ignore_ascii_case(b"content-type") {
+                is_structured.get_or_insert_with(|| value.is_some_and(names_structured));
+            }
         }
-        let mut structured = Structured::new(record);
-        let event_type = match text_header(record, "event_type")? {
-            Some(text) => bounded("header \"event_type\"", text)?.into(),
-            None => match text_header(record, "ce_type")? {
-                Some(text) => bounded("header \"ce_type\"", text)?.into(),
-                None => match structured.field(|e| &e.event_type) {
-                    Some(text) => bounded("the CloudEvent's \"type\"", &text)?.into(),
-                    None => record.topic().as_ref().into(),
+        let [event_type, ce_type, event_id, ce_id] = first.map(|first| first.found);
+        let mut structured = is_structured.unwrap_or_default().then(|| Structured::new(record));
+        let mut texts = Texts::default();
+        let event_type = match text(event_type, 0)? {
+            Some((place, text)) => bounded("header \"event_type\"", text).map(|_| place)?,
+            None => match text(ce_type, 1)? {
+                Some((place, text)) => bounded("header \"ce_type\"", text).map(|_| place)?,
+                None => match structured.as_mut().and_then(|body| body.field(|envelope| &envelope.event_type)) {
+                    Some(text) => {
+                        texts.event_type = bounded("the CloudEvent's \"type\"", &text)?.to_owned();
+                        Place::Structured
+                    }
+                    None => Place::Record,
                 },
             },
         };
-        let id = match text_header(record, "event_id")? {
-            Some(text) => text.into(),
-            None => match text_header(record, "ce_id")? {
-                Some(text) => text.into(),
-                None => match structured.field(|e| &e.id) {
-                    Some(text) => text.into(),
-                    None => coordinates(record).into(),
+        let id = match text(event_id, 2)? {
+            Some((place, _)) => place,
+            None => match text(ce_id, 3)? {
+                Some((place, _)) => place,
+                None => match structured.as_mut().and_then(|body| body.field(|envelope| &envelope.id)) {
+                    Some(text) => {
+                        texts.id = text;
+                        Place::Structured
+                    }
+                    None => Place::Record,
                 },
             },
         };
-        Ok(Identity { event_type, id })
+        let structured = [event_type, id].contains(&Place::Structured).then(|| Arc::new(texts));
+        Ok(Identity { event_type, id, structured })
     }
+
+    /// The type, 1 to [`MAX_TYPE_BYTES`] bytes, of the record that it was found in.
+    pub fn event_type<'a>(&'a self, record: &'a Record) -> &'a str {
+        self.text(self.event_type, record, |texts| &texts.event_type).unwrap_or(record.topic())
+    }
+
+    /// The id of the record that it was found in. `None`: its coordinates.
+    pub fn own_id<'a>(&'a self, record: &'a Record) -> Option<&'a str> {
+        self.text(self.id, record, |texts| &texts.id)
+    }
+
+    fn text<'a>(&'a self, place: Place, record: &'a Record, pick: fn(&Texts) -> &str) -> Option<&'a str> {
+        match place {
+            // Found to be text before.
+            Place::Header(index) => std::str::from_utf8(record.header_at(index as usize)?.1?).ok(),
+            Place::Structured => self.structured.as_deref().map(pick),
+            Place::Record => None,
+        }
+    }
+}
+
+/// Headers that name the type or the id.
+const NAMES: [&str; 4] = ["event_type", "ce_type", "event_id", "ce_id"];
+
+/// The first header of a name, with its number and its value, unless that is empty.
+#[derive(Clone, Copy)]
+struct First<'a> {
+    seen: bool,
+    found: Option<(usize, &'a [u8])>,
+}
+
+fn text(found: Option<(usize, &[u8])>, name: usize) -> Result<Option<(Place, &str)>, Undecodable> {
+    let Some((index, bytes)) = found else { return Ok(None) };
+    let not_text = |_| Undecodable::HeaderNotUtf8(NAMES.get(name).copied().unwrap_or_default());
+    let text = std::str::from_utf8(bytes).map_err(not_text)?;
+    Ok(Some((Place::Header(index as u32), text)))
 }
 
 /// `topic/partition/offset`.
@@ -98,13 +169,6 @@ fn bounded<'a>(origin: &'static str, text: &'a str) -> Result<&'a str, Undecodab
         return Err(Undecodable::TypeTooLong { origin, length: text.len() });
     }
     Ok(text)
-}
-
-fn text_header<'a>(record: &'a Record, name: &'static str) -> Result<Option<&'a str>, Undecodable> {
-    match record.header(name).flatten() {
-        None | Some([]) => Ok(None),
-        Some(bytes) => std::str::from_utf8(bytes).map(Some).map_err(|_| Undecodable::HeaderNotUtf8(name)),
-    }
 }
 
 #[derive(Default, Deserialize)]
@@ -142,8 +206,8 @@ impl<'a> Structured<'a> {
         let record = self.record;
         // A body that is no JSON object, or has no such text, is simply no structured CloudEvent.
         let envelope = self.envelope.get_or_insert_with(|| match record.value() {
-            Some(body) if is_structured(record) => serde_json::from_slice(body).unwrap_or_default(),
-            _ => Envelope::default(),
+            Some(body) => serde_json::from_slice(body).unwrap_or_default(),
+            None => Envelope::default(),
         });
         match pick(envelope) {
             Field::Text(text) if !text.is_empty() => Some(text.to_string()),
@@ -152,12 +216,7 @@ impl<'a> Structured<'a> {
     }
 }
 
-fn is_structured(record: &Record) -> bool {
-    let content_type = record
-        .headers()
-        .find(|(name, _)| name.eq_ignore_ascii_case(b"content-type"))
-        .and_then(|(_, value)| value)
-        .unwrap_or_default();
+fn names_structured(content_type: &[u8]) -> bool {
     let essence = content_type.split(|b| *b == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(STRUCTURED)
 }

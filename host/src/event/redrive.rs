@@ -164,7 +164,7 @@ fn about(position: &Position) -> (Vec<u8>, Option<Vec<u8>>) {
 
 /// The record at its first place, without what dead letter and redrive added.
 fn restored(letter: &Record, at: Position, timestamp: Option<i64>) -> Record {
-    let mut record = RecordBuilder::new(at.topic, at.partition, at.offset, letter.held_bytes())
+    let mut record = RecordBuilder::new(at.topic, at.partition, at.offset, letter.held_bytes() as usize)
         .timestamp(timestamp)
         .key(letter.key())
         .value(letter.value());

@@ -33,14 +33,15 @@ use super::{Cluster, ConnectionLog};
 use crate::delivery::buffer::{Account, Buffer};
 use crate::delivery::ports::{Assigned, Consumer, Reading};
 use crate::delivery::scheduler::Assignment;
-use crate::event::{Record, TopicPartition};
+use crate::event::TopicPartition;
+use crate::event::batch::BatchBuilder;
 
 /// How long the thread waits where nothing wakes it: a safety net, and the clock of what is tried again.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Records, and their bytes, that are read of one partition before the next has its turn.
-const BATCH_RECORDS: usize = 256;
-const BATCH_BYTES: usize = 1 << 20;
+const BATCH_RECORDS: usize = 128;
+const BATCH_BYTES: u64 = 256 << 10;
 
 /// How long a failed commit waits for the next.
 const RECOMMIT: Duration = Duration::from_secs(1);
@@ -264,8 +265,6 @@ struct Held {
     /// The partition with which it came and goes: itself, but for one of a redrive topic.
     comes_with: TopicPartition,
     queue: Fetched,
-    /// Read, but not admitted: the next one.
-    refused: Option<Record>,
     account: Arc<Account>,
     /// It is being taken away: nothing more is read of it, and only its last watermark is committed.
     revoked: bool,
@@ -358,44 +357,35 @@ impl PollLoop {
     fn read(&mut self) -> bool {
         let mut more = false;
         for held in self.partitions.iter_mut().filter(|held| !held.revoked) {
-            let (mut records, mut bytes) = (Vec::new(), 0);
-            let TopicPartition { topic, partition } = &held.topic_partition;
-            loop {
-                let record = match held.refused.take() {
-                    Some(record) => record,
-                    None => {
-                        let Some(message) = held.queue.peek() else { break };
-                        let read = message.error().map_or_else(
-                            || Ok(convert::record(topic, *partition, message)),
-                            |code| {
-                                Err((code, String::from_utf8_lossy(message.value().unwrap_or_default()).into_owned()))
-                            },
-                        );
-                        held.queue.pop();
-                        match read {
-                            Ok(record) => record,
-                            Err((code, reason)) => {
-                                let error = KafkaError::MessageConsumption(code);
-                                self.consumer.context().connection.trouble(&error, &reason);
-                                continue;
-                            }
-                        }
-                    }
-                };
-                if !held.account.admit(record.held_bytes() as u64) {
-                    held.refused = Some(record);
+            let mut batch = BatchBuilder::new(held.topic_partition.clone(), 0);
+            let mut messages = held.queue.keeper(0);
+            let mut bytes = 0;
+            while let Some(message) = held.queue.peek() {
+                if let Some(code) = message.error() {
+                    let reason = String::from_utf8_lossy(message.value().unwrap_or_default()).into_owned();
+                    held.queue.pop();
+                    self.consumer.context().connection.trouble(&KafkaError::MessageConsumption(code), &reason);
+                    continue;
+                }
+                convert::push(&mut batch, message);
+                let more_bytes = batch.last_held_bytes();
+                if !held.account.admit(more_bytes) {
+                    // It stays where it is.
+                    batch.pop();
                     break;
                 }
-                bytes += record.held_bytes();
-                records.push(record);
-                if records.len() >= BATCH_RECORDS || bytes >= BATCH_BYTES {
+                held.queue.keep(&mut messages);
+                bytes += more_bytes;
+                if batch.len() >= BATCH_RECORDS || bytes >= BATCH_BYTES {
                     more = true;
                     break;
                 }
             }
-            if !records.is_empty() {
+            if !batch.is_empty() {
+                // SAFETY: key, value and headers lie in the messages, which stay as they are until dropped.
+                let batch = unsafe { batch.build(Box::new(messages)) };
                 // An engine that is gone has closed this consumer.
-                let _ = self.readings.send(Reading::Records(held.assignment, records));
+                let _ = self.readings.send(Reading::Records(held.assignment, batch));
             }
         }
         more
@@ -460,7 +450,6 @@ impl PollLoop {
                 topic_partition: topic_partition.clone(),
                 comes_with,
                 queue,
-                refused: None,
                 account: account.clone(),
                 revoked: false,
             });
@@ -570,7 +559,6 @@ impl PollLoop {
         for held in self.partitions.iter_mut().filter(of_topic) {
             let partition = held.topic_partition.partition;
             held.queue.clear();
-            held.refused = None;
             read_no_more.add_partition(topic, partition);
             log_error("set offsets of", read.add_partition_offset(topic, partition, Offset::Beginning));
         }

@@ -1,4 +1,4 @@
-//! A record out of librdkafka's buffer, into one of its own.
+//! From librdkafka's messages to records: copied, or where they are.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::headers;
 use super::queue::Message as QueuedMessage;
+use crate::event::batch::BatchBuilder;
 use crate::event::{Record, RecordBuilder, TopicPartition};
 
 /// Topic names, each allocated once.
@@ -48,18 +49,12 @@ impl TopicNames {
     }
 }
 
-/// A copy of a message out of a partition's own queue.
-pub fn record(topic: &Arc<str>, partition: i32, message: QueuedMessage<'_>) -> Record {
-    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-    let capacity = length(message.key()) + length(message.value()) + 128;
-    let mut record = RecordBuilder::new(topic.clone(), partition, message.offset(), capacity)
-        .timestamp(message.timestamp())
-        .key(message.key())
-        .value(message.value());
+/// Puts a message of a partition's own queue, where it is, into a batch.
+pub fn push(batch: &mut BatchBuilder, message: QueuedMessage<'_>) {
+    batch.push(message.offset(), message.timestamp(), message.key(), message.value());
     if let Some(list) = message.headers() {
-        headers::for_each(list, |name, value| record.header(name, value));
+        headers::for_each(list, |name, value| batch.header(name, value));
     }
-    record.build()
 }
 
 /// librdkafka's list of these partitions.

@@ -129,6 +129,16 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
 }
 
 impl<C: ConsumerContext + 'static> PartitionQueue<C> {
+    /// Moves the next message to others that are kept.
+    pub fn keep(&mut self, messages: &mut Messages<C>) {
+        messages.messages.extend(self.taken.pop_front());
+    }
+
+    /// For messages of this queue.
+    pub fn keeper(&self, capacity: usize) -> Messages<C> {
+        Messages { messages: Vec::with_capacity(capacity), _client: self._client.clone() }
+    }
+
     /// Forgets what was taken and not read.
     pub fn clear(&mut self) {
         while !self.taken.is_empty() {
@@ -140,6 +150,27 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
 impl<C: ConsumerContext + 'static> Drop for PartitionQueue<C> {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+/// Messages that were read and are kept, with all that they refer to, until this is dropped.
+pub struct Messages<C: ConsumerContext + 'static> {
+    messages: Vec<NonNull<bindings::rd_kafka_message_t>>,
+    // Dropped after them.
+    _client: Client<C>,
+}
+
+// SAFETY: a message belongs to who took it, and may be destroyed by any thread.
+unsafe impl<C: ConsumerContext + 'static> Send for Messages<C> {}
+// SAFETY: nothing can be done with it but to drop it.
+unsafe impl<C: ConsumerContext + 'static> Sync for Messages<C> {}
+
+impl<C: ConsumerContext + 'static> Drop for Messages<C> {
+    fn drop(&mut self) {
+        for message in self.messages.drain(..) {
+            // SAFETY: it was taken, whoever referred to it has gone before, and its client is still there.
+            unsafe { bindings::rd_kafka_message_destroy(message.as_ptr()) };
+        }
     }
 }
 

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 use wasmparser::{Parser, Payload};
 use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 use super::Sandbox;
-use super::bindings::since_v0_1::HandlerPre;
+use super::bindings::since_v0_1::exports::sandbus::handler::{descriptor, typed};
+use super::bindings::since_v0_1::packed::exports::sandbus::handler::packed;
 use super::instance::Instance;
 use super::state::{GuestState, HandlerSettings};
 use crate::config::Pattern;
@@ -20,12 +22,13 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// Interfaces that a component may import. Those of WASI are there for the toolchains that import them
 /// without using them; but for clocks and random they are empty.
-const OFFERED: [&str; 11] = [
+const OFFERED: [&str; 12] = [
     "sandbus:handler/types",
     "sandbus:handler/logging",
     "sandbus:handler/config",
     "sandbus:handler/publish",
     "sandbus:handler/metrics",
+    "sandbus:handler/batch",
     "wasi:cli/",
     "wasi:clocks/",
     "wasi:filesystem/",
@@ -58,13 +61,11 @@ pub enum LoadError {
     )]
     Compile(String),
     /// It exports neither way in.
-    #[error("this component is no handler: it exports {0}, and not `sandbus:handler/typed@0.1`")]
-    NoHandler(String),
-    /// Only the packed way in.
     #[error(
-        "this component exports only `sandbus:handler/packed`, which this version does not call; export `typed` too"
+        "this component is no handler: it exports {0}, and neither `sandbus:handler/typed@0.1` nor \
+         `sandbus:handler/packed@0.1`"
     )]
-    PackedOnly,
+    NoHandler(String),
     /// It wants what is not offered.
     #[error("this component imports {0}, which the host does not offer{1}")]
     Import(String, &'static str),
@@ -92,7 +93,55 @@ pub struct Component {
     pub events: Vec<Pattern>,
     /// What it says of itself besides.
     pub attributes: Vec<(String, String)>,
-    pub(super) pre: HandlerPre<GuestState>,
+    pub(super) way: Way,
+}
+
+/// The ways into a component, found once.
+pub(super) struct Way {
+    pre: InstancePre<GuestState>,
+    pub descriptor: descriptor::GuestIndices,
+    pub typed: Option<typed::GuestIndices>,
+    /// `handle`, of frames.
+    pub packed: Option<ComponentExportIndex>,
+}
+
+impl Way {
+    fn new(pre: InstancePre<GuestState>) -> Result<Way, LoadError> {
+        let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
+        let typed_in = find(pre.component(), TYPED).map(|_| typed::GuestIndices::new(&pre));
+        let packed_in = find(pre.component(), PACKED).map(|_| packed::GuestIndices::new(&pre).map_err(contract));
+        packed_in.transpose()?;
+        let packed = find(pre.component(), PACKED)
+            .and_then(|interface| pre.component().get_export_index(Some(&interface), "handle"));
+        Ok(Way {
+            descriptor: descriptor::GuestIndices::new(&pre).map_err(contract)?,
+            typed: typed_in.transpose().map_err(contract)?,
+            packed,
+            pre,
+        })
+    }
+
+    pub fn pre(&self) -> &InstancePre<GuestState> {
+        &self.pre
+    }
+
+    pub fn engine(&self) -> &wasmtime::Engine {
+        self.pre.engine()
+    }
+}
+
+const TYPED: &str = "sandbus:handler/typed@0.1.0";
+const PACKED: &str = "sandbus:handler/packed@0.1.0";
+
+fn find(component: &wasmtime::component::Component, interface: &str) -> Option<ComponentExportIndex> {
+    component.get_export_index(None, interface)
+}
+
+impl Component {
+    /// Whether its instances are given frames.
+    pub fn is_packed(&self, settings: &HandlerSettings) -> bool {
+        self.way.packed.is_some() && !(settings.typed && self.way.typed.is_some())
+    }
 }
 
 impl std::fmt::Debug for Component {
@@ -117,12 +166,12 @@ impl Sandbox {
         self.check_imports(&component)?;
         let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
         let pre = self.linker.instantiate_pre(&component).map_err(contract)?;
-        let pre = HandlerPre::new(pre).map_err(contract)?;
-        let description = Instance::describe(&pre, settings.clone())
+        let way = Way::new(pre)?;
+        let description = Instance::describe(&way, settings.clone())
             .await
             .map_err(|(kind, message)| LoadError::Describe { kind, message })?;
         let mut component =
-            Component { digest: digest.into(), events: Vec::new(), attributes: description.attributes, pre };
+            Component { digest: digest.into(), events: Vec::new(), attributes: description.attributes, way };
         if description.events.len() > 1000 {
             return Err(LoadError::Description("more than 1000 event types".into()));
         }
@@ -147,10 +196,8 @@ impl Sandbox {
         let ty = component.component_type();
         let names: Vec<_> = ty.exports(&self.engine).map(|(name, _)| format!("`{name}`")).collect();
         let exports = |interface: &str| names.iter().any(|name| name.starts_with(&format!("`{interface}@")));
-        if exports("sandbus:handler/typed") {
+        if exports("sandbus:handler/typed") || exports("sandbus:handler/packed") {
             Ok(())
-        } else if exports("sandbus:handler/packed") {
-            Err(LoadError::PackedOnly)
         } else {
             Err(LoadError::NoHandler(if names.is_empty() { "nothing".into() } else { names.join(", ") }))
         }

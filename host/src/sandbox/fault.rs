@@ -46,8 +46,11 @@ pub fn classify(error: &wasmtime::Error) -> (FaultKind, String) {
     if cause.contains("fuel allocated for hostcalls has been exhausted") {
         // An answer is lifted when the guest has returned: then no frame of it is left.
         let in_guest = error.downcast_ref::<WasmBacktrace>().is_some();
-        let kind = if in_guest { FaultKind::HostcallBytes } else { FaultKind::ResultSize };
-        return (kind, "more bytes than may pass in one call".into());
+        return if in_guest {
+            (FaultKind::HostcallBytes, "more bytes than may pass in one call".into())
+        } else {
+            (FaultKind::ResultSize, "an answer of more bytes than may pass in one call".into())
+        };
     }
     if cause.contains("store handle limit exceeded") {
         return (FaultKind::Handles, cause);

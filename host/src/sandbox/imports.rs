@@ -2,9 +2,12 @@
 
 use wasmtime::component::{HasSelf, Linker};
 
+use super::bindings::since_v0_1::packed::sandbus::handler::batch;
 use super::bindings::since_v0_1::sandbus::handler as wit;
+use super::fault::Stop;
 use super::ports::{GuestMetric, GuestValue, LogLevel, Refusal};
 use super::state::GuestState;
+use crate::delivery::verdict::FaultKind;
 use crate::event::Outgoing;
 
 /// The largest record that may be published, in bytes of key, value and headers: what a topic takes
@@ -22,7 +25,8 @@ pub fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     wit::logging::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     wit::config::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     wit::publish::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
-    wit::metrics::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+    wit::metrics::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    batch::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 
 impl wit::logging::Host for GuestState {
@@ -65,8 +69,20 @@ impl wit::publish::Host for GuestState {
             headers: headers.collect(),
             timestamp: None,
         };
-        self.outbox.push(record, &self.settings.limits).map_err(wasmtime::Error::new)?;
+        let limits = self.settings.limits;
+        if let Some(outbox) = self.outbox() {
+            outbox.push(record, &limits).map_err(wasmtime::Error::new)?;
+        }
         Ok(Ok(()))
+    }
+}
+
+impl batch::Host for GuestState {
+    fn at(&mut self, index: u32) -> wasmtime::Result<()> {
+        if GuestState::at(self, index as usize) {
+            return Ok(());
+        }
+        Err(Stop::error(FaultKind::BadResult, format!("the batch has no event {index}")))
     }
 }
 

@@ -3,27 +3,36 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::component::{self, Func, InstancePre};
+use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::bindings::since_v0_1::exports::sandbus::handler::descriptor::Description;
 use super::bindings::since_v0_1::exports::sandbus::handler::typed;
 use super::bindings::since_v0_1::sandbus::handler::types::HeaderParam;
-use super::bindings::since_v0_1::{Handler, HandlerPre};
-use super::component::Component;
+use super::component::{Component, Way};
 use super::fault::{Stop, classify};
+use super::frame::{self, Frame};
 use super::meter::Metered;
-use super::state::{GuestState, HandlerSettings};
-use crate::delivery::ports::{Tried, Try};
+use super::state::{GuestState, HandlerSettings, Outbox};
+use crate::delivery::batch::MAX_BATCH;
+use crate::delivery::ports::{Ran, Tried, Try};
 use crate::delivery::verdict::{Ending, ErrorKind, FaultKind};
 use crate::event::Event;
 
 /// A fault, and what is known of it.
-type Fault = (FaultKind, String);
+pub type Fault = (FaultKind, String);
 
 /// A live instance with its store.
 pub struct Instance {
     store: Store<GuestState>,
-    handler: Handler,
+    way: Entry,
+}
+
+/// The way into an instance.
+enum Entry {
+    Typed(typed::Guest),
+    /// `handle`, of frames.
+    Packed(Func),
 }
 
 impl Instance {
@@ -32,26 +41,36 @@ impl Instance {
     /// # Errors
     /// Where it traps or passes a limit on the way. A full pool is no fault of the handler's: it waits.
     pub async fn new(component: &Component, settings: Arc<HandlerSettings>) -> Result<Instance, Fault> {
-        let mut store = Self::store(&component.pre, settings);
-        let handler = Self::instantiate(&component.pre, &mut store).await?;
-        Ok(Instance { store, handler })
+        let (mut store, packed) =
+            (Self::store(component.way.engine(), settings.clone()), component.is_packed(&settings));
+        let instance = Self::instantiate(component.way.pre(), &mut store).await?;
+        let bound = |error: wasmtime::Error| (FaultKind::Instantiate, format!("{error:#}"));
+        let way = match &component.way {
+            Way { packed: Some(handle), .. } if packed => {
+                let handle = instance.get_func(&mut store, handle);
+                Entry::Packed(handle.ok_or_else(|| (FaultKind::Instantiate, "it exports no `handle`".into()))?)
+            }
+            Way { typed: Some(typed), .. } => Entry::Typed(typed.load(&mut store, &instance).map_err(bound)?),
+            _ => return Err((FaultKind::Instantiate, "it exports no way in".into())),
+        };
+        Ok(Instance { store, way })
     }
 
     /// What the component says of itself, asked in an instance of its own.
-    pub(super) async fn describe(
-        pre: &HandlerPre<GuestState>,
-        settings: Arc<HandlerSettings>,
-    ) -> Result<Description, Fault> {
-        let mut store = Self::store(pre, settings);
-        let handler = Self::instantiate(pre, &mut store).await?;
-        bounded(&mut store, async |store| handler.sandbus_handler_descriptor().call_describe(store).await).await
+    pub(super) async fn describe(way: &Way, settings: Arc<HandlerSettings>) -> Result<Description, Fault> {
+        let mut store = Self::store(way.engine(), settings);
+        let instance = Self::instantiate(way.pre(), &mut store).await?;
+        let descriptor = way.descriptor.load(&mut store, &instance);
+        let descriptor = descriptor.map_err(|error| (FaultKind::Instantiate, format!("{error:#}")))?;
+        bounded(&mut store, async |store| descriptor.call_describe(store).await).await
     }
 
-    fn store(pre: &HandlerPre<GuestState>, settings: Arc<HandlerSettings>) -> Store<GuestState> {
-        let mut store = Store::new(pre.engine(), GuestState::new(settings));
+    fn store(engine: &Engine, settings: Arc<HandlerSettings>) -> Store<GuestState> {
+        let mut store = Store::new(engine, GuestState::new(settings));
         let (limits, cpu_time) = (store.data().settings.limits, store.data().settings.cpu_time);
         store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(usize::try_from(limits.hostcall.max(limits.result)).unwrap_or(usize::MAX));
+        let answer = limits.result.saturating_add(frame::answer_records(MAX_BATCH) as u64);
+        store.set_hostcall_fuel(usize::try_from(limits.hostcall.max(answer)).unwrap_or(usize::MAX));
         store.set_max_component_handles(limits.handles as usize);
         store.epoch_deadline_callback(move |context| {
             let used = context.data().meter.used_within();
@@ -67,7 +86,10 @@ impl Instance {
         store
     }
 
-    async fn instantiate(pre: &HandlerPre<GuestState>, store: &mut Store<GuestState>) -> Result<Handler, Fault> {
+    async fn instantiate(
+        pre: &InstancePre<GuestState>,
+        store: &mut Store<GuestState>,
+    ) -> Result<component::Instance, Fault> {
         let made = bounded(store, async |store| pre.instantiate_async(store).await).await;
         made.map_err(|(kind, message)| match kind {
             // What is named stays named; what is not is the instance's failure.
@@ -76,20 +98,20 @@ impl Instance {
         })
     }
 
-    /// Runs one try. `None` in place of the instance: it must not be used again.
+    /// Runs one try by the typed way. `None` in place of the instance: it must not be used again.
     pub async fn run(mut self, run: Try) -> (Tried, Option<Instance>) {
         let started = Instant::now();
-        self.store.data_mut().begin(Some((run.event.clone(), run.attempt)));
+        self.store.data_mut().begin(std::slice::from_ref(&run));
         let outcome = self.call(&run.event, run.attempt).await;
         let state = self.store.data_mut();
         let (ending, fault) = match outcome {
             Ok(ending) => (ending, false),
             Err((kind, message)) => (Ending::Fault { kind, message }, true),
         };
-        let outbox = if ending == Ending::Ack { state.outbox.take() } else { Vec::new() };
+        let outbox = state.outbox().filter(|_| ending == Ending::Ack).map(Outbox::take).unwrap_or_default();
         let tried = Tried {
             run,
-            ending,
+            ending: Some(ending),
             outbox,
             wall: started.elapsed(),
             cpu: state.meter.used(),
@@ -98,7 +120,62 @@ impl Instance {
         (tried, (!fault).then_some(self))
     }
 
+    /// Runs a batch in one call. `None` in place of the instance: it must not be used again.
+    pub async fn run_batch(mut self, batch: Vec<Try>) -> (Ran, Option<Instance>) {
+        let started = Instant::now();
+        self.store.data_mut().begin(&batch);
+        let outcome = self.call_packed(&batch).await;
+        let took = started.elapsed();
+        let state = self.store.data_mut();
+        let events = u32::try_from(batch.len()).unwrap_or(u32::MAX).max(1);
+        let (wall, cpu, memory) = (took / events, state.meter.used() / events, state.limiter.memory());
+        let endings = match outcome {
+            Ok(endings) => endings,
+            Err(fault) => {
+                let mut ran = failed(batch, fault);
+                ran.tried.iter_mut().for_each(|tried| (tried.wall, tried.cpu, tried.memory) = (wall, cpu, memory));
+                return (Ran { took, ..ran }, None);
+            }
+        };
+        let mut outboxes = std::mem::take(&mut state.outboxes).into_iter();
+        let tried = batch.into_iter().zip(endings).map(|(run, ending)| {
+            let outbox = outboxes.next().filter(|_| ending == Some(Ending::Ack));
+            let outbox = outbox.map(|mut outbox| outbox.take()).unwrap_or_default();
+            Tried { run, ending, outbox, wall, cpu, memory }
+        });
+        let tried = tried.collect();
+        (Ran { tried, took, fault: None }, Some(self))
+    }
+
+    async fn call_packed(&mut self, batch: &[Try]) -> Result<Vec<Option<Ending>>, Fault> {
+        let Entry::Packed(handle) = &self.way else {
+            return Err((FaultKind::Instantiate, "it has no packed way in".into()));
+        };
+        let Some(frame) = Frame::of(batch) else {
+            return Err((FaultKind::Memory, "its events are larger than a list may be".into()));
+        };
+        let handle = handle.typed::<(Frame<'_>,), (Vec<u8>,)>(&self.store);
+        let handle = handle.map_err(|error| (FaultKind::BadResult, format!("{error:#}")))?;
+        let (answer,) = bounded(&mut self.store, async |store| handle.call_async(store, (frame,)).await).await?;
+        if let Some(stop) = self.store.data().exceeded() {
+            return Err((stop.kind, stop.message));
+        }
+        self.check_size(answer.len().saturating_sub(frame::answer_records(batch.len())))?;
+        frame::read_answer(&answer, batch).map_err(|message| (FaultKind::BadResult, message))
+    }
+
+    fn check_size(&self, bytes: usize) -> Result<(), Fault> {
+        let limit = self.store.data().settings.limits.result;
+        if bytes as u64 > limit {
+            return Err((FaultKind::ResultSize, format!("an answer of {bytes} bytes; the limit is {limit}")));
+        }
+        Ok(())
+    }
+
     async fn call(&mut self, event: &Event, attempt: u32) -> Result<Ending, Fault> {
+        let Entry::Typed(typed) = &self.way else {
+            return Err((FaultKind::Instantiate, "it has no typed way in".into()));
+        };
         let record = &event.record;
         // Kafka's partitions and offsets are never negative, and neither are the times that we show.
         let lowered = typed::Event {
@@ -109,11 +186,10 @@ impl Instance {
             key: record.key(),
             value: record.value(),
             headers: &headers(event),
-            id: &event.identity.id,
-            event_type: &event.identity.event_type,
+            id: &event.id(),
+            event_type: event.event_type(),
             attempt,
         };
-        let typed = self.handler.sandbus_handler_typed();
         let answer = bounded(&mut self.store, async |store| typed.call_handle(store, lowered).await).await?;
         if let Some(stop) = self.store.data().exceeded() {
             return Err((stop.kind, stop.message));
@@ -123,10 +199,7 @@ impl Instance {
             Err(error) => error.kind.len().saturating_add(error.message.len()),
             Ok(_) => 0,
         };
-        let limit = self.store.data().settings.limits.result;
-        if bytes as u64 > limit {
-            return Err((FaultKind::ResultSize, format!("an answer of {bytes} bytes; the limit is {limit}")));
-        }
+        self.check_size(bytes)?;
         Ok(match answer {
             Ok(typed::Verdict::Ack) => Ending::Ack,
             Ok(typed::Verdict::Skip) => Ending::Skip,
@@ -135,6 +208,14 @@ impl Instance {
             Err(error) => Ending::Error { kind: ErrorKind::from_guest(&error.kind), message: error.message },
         })
     }
+}
+
+/// A batch that ended in a fault. One event is charged with it; of several, none is yet.
+pub fn failed(batch: Vec<Try>, (kind, message): Fault) -> Ran {
+    let alone = batch.len() == 1;
+    let ending = |message: &str| alone.then(|| Ending::Fault { kind, message: message.to_owned() });
+    let tried = batch.into_iter().map(|run| Tried { ending: ending(&message), ..Tried::not_run(run) }).collect();
+    Ran { tried, took: Duration::ZERO, fault: (!alone).then_some((kind, message)) }
 }
 
 fn headers(event: &Event) -> Vec<HeaderParam<'_>> {

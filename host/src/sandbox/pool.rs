@@ -5,18 +5,19 @@
 //! never fails because all are busy.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc};
 
 use super::component::Component;
-use super::instance::Instance;
+use super::instance::{self, Instance};
 use super::state::HandlerSettings;
-use crate::delivery::ports::{Tried, Try};
+use crate::delivery::ports::{Ran, Tried, Try};
 use crate::delivery::verdict::Ending;
 
 /// Where a pool leaves what it has run.
-pub type Report = Arc<dyn Fn(Vec<Tried>) + Send + Sync>;
+pub type Report = Arc<dyn Fn(Ran) + Send + Sync>;
 
 /// The instances of one handler. Dropped, its tasks end with what they run.
 pub struct Pool {
@@ -65,30 +66,58 @@ impl Worker {
     async fn serve(mut self, batches: Arc<Mutex<mpsc::UnboundedReceiver<Vec<Try>>>>, report: Report) {
         loop {
             let Some(batch) = batches.lock().await.recv().await else { return };
-            let mut tried = Vec::with_capacity(batch.len());
-            for run in batch {
-                tried.push(self.run(run).await);
-            }
-            report(tried);
+            let ran = self.run(batch).await;
+            report(ran);
         }
     }
 
-    /// Runs one try: the typed way in takes one event a call.
-    pub async fn run(&mut self, run: Try) -> Tried {
-        let instance = match self.instance.take() {
-            Some(instance) => instance,
-            None => match Instance::new(&self.component, self.settings.clone()).await {
-                Ok(instance) => instance,
-                Err((kind, message)) => return not_started(run, Ending::Fault { kind, message }),
-            },
+    /// Runs a batch: in one call, where the component takes it so, or else each event in one of its own.
+    pub async fn run(&mut self, batch: Vec<Try>) -> Ran {
+        if self.component.is_packed(&self.settings) {
+            return self.run_packed(batch).await;
+        }
+        let mut ran = Ran { tried: Vec::with_capacity(batch.len()), took: Duration::ZERO, fault: None };
+        let mut failed: Vec<Try> = Vec::new();
+        for run in batch {
+            if failed.iter().any(|earlier| earlier.shares_lane(&run)) {
+                ran.tried.push(Tried::not_run(run));
+                continue;
+            }
+            let one = self.run_one(run).await;
+            if !matches!(one.ending, Some(Ending::Ack | Ending::Skip)) {
+                failed.push(one.run.clone());
+            }
+            ran.took += one.wall;
+            ran.tried.push(one);
+        }
+        ran
+    }
+
+    async fn run_one(&mut self, run: Try) -> Tried {
+        let instance = match self.instance().await {
+            Ok(instance) => instance,
+            Err((kind, message)) => {
+                return Tried { ending: Some(Ending::Fault { kind, message }), ..Tried::not_run(run) };
+            }
         };
         let (tried, instance) = instance.run(run).await;
         self.instance = instance.filter(|_| !self.settings.fresh);
         tried
     }
-}
 
-fn not_started(run: Try, ending: Ending) -> Tried {
-    let (wall, cpu) = Default::default();
-    Tried { run, ending, outbox: Vec::new(), wall, cpu, memory: 0 }
+    async fn run_packed(&mut self, batch: Vec<Try>) -> Ran {
+        let (ran, instance) = match self.instance().await {
+            Ok(instance) => instance.run_batch(batch).await,
+            Err(fault) => (instance::failed(batch, fault), None),
+        };
+        self.instance = instance.filter(|_| !self.settings.fresh);
+        ran
+    }
+
+    async fn instance(&mut self) -> Result<Instance, instance::Fault> {
+        match self.instance.take() {
+            Some(instance) => Ok(instance),
+            None => Instance::new(&self.component, self.settings.clone()).await,
+        }
+    }
 }

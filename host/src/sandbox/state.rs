@@ -2,7 +2,7 @@
 //! in it has done so far.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use wasmtime::component::ResourceTable;
@@ -14,6 +14,7 @@ use super::meter::Meter;
 use super::output::LogOutput;
 use super::ports::{GuestSink, LogLevel};
 use crate::config;
+use crate::delivery::ports::Try;
 use crate::delivery::verdict::FaultKind;
 use crate::event::{Event, Outgoing};
 
@@ -29,6 +30,8 @@ pub struct HandlerSettings {
     pub memory: u64,
     /// Whether each try gets a new instance.
     pub fresh: bool,
+    /// Whether the packed way in is left alone: for whoever compares the two.
+    pub typed: bool,
     /// Bounds of one event.
     pub limits: config::Limits,
     /// What the config import shows.
@@ -48,6 +51,7 @@ impl HandlerSettings {
             cpu_time: handler.cpu_time,
             memory: handler.memory,
             fresh: handler.isolation == config::Isolation::Fresh,
+            typed: false,
             limits: handler.limits,
             config: handler.config.clone(),
             grants: handler.grants.clone(),
@@ -56,7 +60,8 @@ impl HandlerSettings {
     }
 }
 
-/// The log lines of one instance, with the event they belong to. Shared with its standard output.
+/// Which event the guest works on, and the log lines that it has written for each. Shared with the
+/// instance's standard output.
 pub struct LogBook {
     settings: Arc<HandlerSettings>,
     current: Mutex<Current>,
@@ -64,7 +69,15 @@ pub struct LogBook {
 
 #[derive(Default)]
 struct Current {
-    at: Option<(Arc<Event>, u32)>,
+    batch: Vec<(Event, u32)>,
+    index: usize,
+    /// Of each event; empty until the first line.
+    written: Vec<Written>,
+    exceeded: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Written {
     lines: u32,
     bytes: u64,
 }
@@ -74,8 +87,24 @@ impl LogBook {
         Arc::new(Self { settings, current: Mutex::default() })
     }
 
-    fn begin(&self, at: Option<(Arc<Event>, u32)>) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Current { at, ..Current::default() };
+    fn begin(&self, batch: &[Try]) {
+        let mut current = self.current();
+        current.batch.clear();
+        current.batch.extend(batch.iter().map(|run| (run.event.clone(), run.attempt)));
+        current.index = 0;
+        current.written.clear();
+        current.exceeded = false;
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The guest works on this event of the batch. Answers whether there is one.
+    fn at(&self, index: usize) -> bool {
+        let mut current = self.current();
+        current.index = index;
+        index < current.batch.len()
     }
 
     /// Writes a line, with control characters escaped.
@@ -84,26 +113,30 @@ impl LogBook {
     /// Where it is one line, or one byte, too many for this event.
     pub fn line(&self, level: LogLevel, line: &str) -> Result<(), Stop> {
         let limits = &self.settings.limits;
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.lines = current.lines.saturating_add(1);
-        current.bytes = current.bytes.saturating_add(line.len() as u64);
-        if current.lines > limits.logs || current.bytes > limits.log_bytes {
-            let message = format!("more than {} lines or {} bytes of log", limits.logs, limits.log_bytes);
-            return Err(Stop { kind: FaultKind::LogQuota, message });
+        let mut current = self.current();
+        let (index, events) = (current.index, current.batch.len().max(1));
+        current.written.resize(events, Written::default());
+        let Some(written) = current.written.get_mut(index) else { return Ok(()) };
+        written.lines = written.lines.saturating_add(1);
+        written.bytes = written.bytes.saturating_add(line.len() as u64);
+        if written.lines > limits.logs || written.bytes > limits.log_bytes {
+            current.exceeded = true;
+            return Err(self.too_much());
         }
-        let at = current.at.as_ref().map(|(event, attempt)| (event.as_ref(), *attempt));
+        let at = current.batch.get(index).map(|(event, attempt)| (event, *attempt));
         self.settings.sink.log(at, level, &escaped(line));
         Ok(())
     }
 
+    fn too_much(&self) -> Stop {
+        let limits = &self.settings.limits;
+        let message = format!("more than {} lines or {} bytes of log", limits.logs, limits.log_bytes);
+        Stop { kind: FaultKind::LogQuota, message }
+    }
+
     /// Whether the quota was passed: standard output cannot stop a guest by itself.
     fn exceeded(&self) -> Option<Stop> {
-        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let limits = &self.settings.limits;
-        (current.lines > limits.logs || current.bytes > limits.log_bytes).then(|| Stop {
-            kind: FaultKind::LogQuota,
-            message: format!("more than {} lines or {} bytes of log", limits.logs, limits.log_bytes),
-        })
+        self.current().exceeded.then(|| self.too_much())
     }
 }
 
@@ -130,8 +163,10 @@ pub struct GuestState {
     pub meter: Arc<Meter>,
     /// Log lines of the running try.
     pub log: Arc<LogBook>,
-    /// What the running try has published.
-    pub outbox: Outbox,
+    /// What each event of the running batch has published; as long as the last that has.
+    pub outboxes: Vec<Outbox>,
+    /// The event of the batch that the guest works on.
+    index: usize,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -152,18 +187,34 @@ impl GuestState {
             limiter: Limiter::new(settings.memory, settings.limits.table_elements),
             meter: Arc::default(),
             log,
-            outbox: Outbox::default(),
+            outboxes: Vec::new(),
+            index: 0,
             wasi,
             table,
             settings,
         }
     }
 
-    /// A try begins: its quotas are whole.
-    pub fn begin(&mut self, at: Option<(Arc<Event>, u32)>) {
-        self.log.begin(at);
-        self.outbox = Outbox::default();
+    /// A batch begins: its quotas are whole.
+    pub fn begin(&mut self, batch: &[Try]) {
+        self.log.begin(batch);
+        self.outboxes.clear();
+        self.index = 0;
         self.meter.reset();
+    }
+
+    /// The guest works on this event of the batch. Answers whether there is one.
+    pub fn at(&mut self, index: usize) -> bool {
+        self.index = index;
+        self.log.at(index)
+    }
+
+    /// The outbox of the event that the guest works on.
+    pub fn outbox(&mut self) -> Option<&mut Outbox> {
+        if self.outboxes.len() <= self.index {
+            self.outboxes.resize_with(self.index + 1, Outbox::default);
+        }
+        self.outboxes.get_mut(self.index)
     }
 
     /// A quota that was passed without the guest being stopped.
@@ -178,7 +229,7 @@ impl WasiView for GuestState {
     }
 }
 
-/// What the running try has published: it leaves when the try ends in `ack`.
+/// What a try has published: it leaves when the try ends in `ack`.
 #[derive(Debug, Default)]
 pub struct Outbox {
     records: Vec<Outgoing>,

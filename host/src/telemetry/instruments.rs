@@ -44,6 +44,8 @@ pub struct Instruments {
     pub retries: Counter<u64>,
     /// What went wrong in guests.
     pub faults: Counter<u64>,
+    /// Batches that ended in a fault.
+    pub batch_faults: Counter<u64>,
     /// Events given up and not kept.
     pub dropped: Counter<u64>,
     /// Started deliveries that were given up.
@@ -106,6 +108,11 @@ impl Instruments {
                 .build(),
             retries: counter("sandbus.handler.retries", "{try}", "Tries after the first"),
             faults: counter("sandbus.handler.faults", "{fault}", "What the host saw go wrong in the handler"),
+            batch_faults: counter(
+                "sandbus.handler.batch_faults",
+                "{batch}",
+                "Batches that ended in a fault; their events run again, each alone",
+            ),
             dropped: counter(
                 "sandbus.handler.dropped",
                 "{event}",

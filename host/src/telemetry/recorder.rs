@@ -1,9 +1,12 @@
 //! Turns what an engine reports of one group into metrics.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
+use opentelemetry::metrics::{BoundCounter, BoundHistogram};
 use opentelemetry::{KeyValue, Value};
 
 use super::labels::Bounded;
@@ -12,7 +15,8 @@ use super::{Instruments, Partitions};
 use crate::delivery::partition::HandlerIndex;
 use crate::delivery::ports::{Observer, Tried};
 use crate::delivery::report::PartitionReport;
-use crate::event::Record;
+use crate::delivery::verdict::{Ending, error_type};
+use crate::event::TopicPartition;
 
 /// Values of `event.type` and `error.type`, for the whole process.
 #[derive(Debug, Default)]
@@ -28,6 +32,7 @@ pub struct Recorder {
     partitions: Arc<Partitions>,
     group: Arc<str>,
     handlers: Vec<Handler>,
+    series: Mutex<Series>,
 }
 
 struct Handler {
@@ -54,7 +59,7 @@ impl Recorder {
             Handler { name, memory_peak: AtomicU64::new(0) }
         });
         let handlers = handlers.collect();
-        Recorder { instruments, labels, partitions, group: group.into(), handlers }
+        Recorder { instruments, labels, partitions, group: group.into(), handlers, series: Mutex::default() }
     }
 
     fn event_type(&self, event_type: &str) -> KeyValue {
@@ -81,44 +86,95 @@ fn destination(topic: &str) -> KeyValue {
 
 const SYSTEM: (&str, &str) = ("messaging.system", "kafka");
 
-impl Observer for Recorder {
-    fn consumed(&self, record: &Record, event_type: &str) {
-        let attributes = [
-            KeyValue::new(SYSTEM.0, SYSTEM.1),
-            destination(record.topic()),
-            KeyValue::new("messaging.kafka.partition", i64::from(record.partition())),
-            self.event_type(event_type),
-        ];
-        self.instruments.consumed.add(1, &attributes);
+/// Bound series, so that recording looks nothing up but the series itself.
+#[derive(Default)]
+struct Series {
+    consumed: HashMap<(TopicPartition, Arc<str>), BoundCounter<u64>, RandomState>,
+    handled: HashMap<(HandlerIndex, Arc<str>), Handled, RandomState>,
+    verdicts: HashMap<(HandlerIndex, &'static str), BoundCounter<u64>, RandomState>,
+    cpu: HashMap<HandlerIndex, BoundCounter<f64>, RandomState>,
+}
+
+/// A handler's tries of events of one type.
+struct Handled {
+    duration: BoundHistogram<f64>,
+    invocations: BoundCounter<u64>,
+}
+
+impl Recorder {
+    fn series(&self) -> MutexGuard<'_, Series> {
+        self.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>) {
-        let [name, event_type] = [self.handler_name(Some(handler)), self.event_type(event_type)];
-        match error_type {
-            None => self.instruments.invocations.add(1, &[name, event_type]),
-            Some(error_type) => {
-                // A ratio of errors to invocations needs both, from the first error on.
-                self.instruments.invocations.add(0, &[name.clone(), event_type.clone()]);
-                self.instruments.errors.add(1, &[name, event_type, self.error_type(error_type)]);
+    fn handled<T>(&self, handler: HandlerIndex, event_type: &str, record: impl FnOnce(&Handled) -> T) -> T {
+        let event_type = self.labels.event_types.value(event_type);
+        let mut series = self.series();
+        let handled = series.handled.entry((handler, event_type)).or_insert_with_key(|(_, event_type)| {
+            let attributes = [self.handler_name(Some(handler)), KeyValue::new("event.type", event_type.clone())];
+            Handled {
+                duration: self.instruments.handler_duration.bind(&attributes),
+                invocations: self.instruments.invocations.bind(&attributes),
             }
+        });
+        record(handled)
+    }
+}
+
+impl Observer for Recorder {
+    fn consumed(&self, topic_partition: &TopicPartition, event_type: &str, records: u64) {
+        let event_type = self.labels.event_types.value(event_type);
+        let mut series = self.series();
+        let bound = series.consumed.entry((topic_partition.clone(), event_type)).or_insert_with_key(|key| {
+            self.instruments.consumed.bind(&[
+                KeyValue::new(SYSTEM.0, SYSTEM.1),
+                destination(&topic_partition.topic),
+                KeyValue::new("messaging.kafka.partition", i64::from(topic_partition.partition)),
+                KeyValue::new("event.type", key.1.clone()),
+            ])
+        });
+        bound.add(records);
+    }
+
+    fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>, tries: u64) {
+        // A ratio of errors to invocations needs both, from the first error on.
+        let successes = if error_type.is_none() { tries } else { 0 };
+        self.handled(handler, event_type, |handled| handled.invocations.add(successes));
+        if let Some(error_type) = error_type {
+            let [name, event_type] = [self.handler_name(Some(handler)), self.event_type(event_type)];
+            self.instruments.errors.add(tries, &[name, event_type, self.error_type(error_type)]);
         }
     }
 
-    fn measured(&self, handler: HandlerIndex, tried: &Tried) {
-        let name = self.handler_name(Some(handler));
-        let event_type = self.event_type(&tried.run.event.identity.event_type);
-        self.instruments.handler_duration.record(milliseconds(tried.wall), &[name.clone(), event_type]);
-        let verdict = KeyValue::new("verdict", tried.ending.name());
-        self.instruments.verdicts.add(1, &[name.clone(), verdict]);
-        self.instruments.cpu_time.add(tried.cpu.as_secs_f64(), std::slice::from_ref(&name));
-        if let crate::delivery::verdict::Ending::Fault { kind, .. } = &tried.ending {
-            self.instruments.faults.add(1, &[name.clone(), KeyValue::new("error.type", kind.name())]);
+    fn measured(&self, handler: HandlerIndex, tried: &[Tried]) {
+        let Some(first) = tried.first() else { return };
+        let Some(ending) = &first.ending else { return };
+        self.handled(handler, first.run.event.event_type(), |handled| {
+            tried.iter().for_each(|tried| handled.duration.record(milliseconds(tried.wall)));
+        });
+        let cpu: Duration = tried.iter().map(|tried| tried.cpu).sum();
+        let name = || self.handler_name(Some(handler));
+        let mut series = self.series();
+        let verdict = series
+            .verdicts
+            .entry((handler, ending.name()))
+            .or_insert_with(|| self.instruments.verdicts.bind(&[name(), KeyValue::new("verdict", ending.name())]));
+        verdict.add(tried.len() as u64);
+        let cpu_time = series.cpu.entry(handler).or_insert_with(|| self.instruments.cpu_time.bind(&[name()]));
+        cpu_time.add(cpu.as_secs_f64());
+        drop(series);
+        if let Ending::Fault { kind, .. } = ending {
+            self.instruments.faults.add(1, &[name(), KeyValue::new("error.type", kind.name())]);
         }
+        let memory = tried.iter().map(|tried| tried.memory).max().unwrap_or_default();
         if let Some(handler) = self.handlers.get(usize::from(handler))
-            && handler.memory_peak.fetch_max(tried.memory, Ordering::Relaxed) < tried.memory
+            && handler.memory_peak.fetch_max(memory, Ordering::Relaxed) < memory
         {
-            self.instruments.memory_peak.record(tried.memory, &[name]);
+            self.instruments.memory_peak.record(memory, &[name()]);
         }
+    }
+
+    fn batch_fault(&self, handler: HandlerIndex) {
+        self.instruments.batch_faults.add(1, &[self.handler_name(Some(handler))]);
     }
 
     fn retried(&self, handler: HandlerIndex) {
@@ -170,7 +226,7 @@ impl Observer for Recorder {
             let mut attributes =
                 vec![KeyValue::new(SYSTEM.0, SYSTEM.1), destination(topic), self.event_type(event_type)];
             if refused {
-                attributes.push(self.error_type(crate::delivery::verdict::error_type::PUBLISH_REJECTED));
+                attributes.push(self.error_type(error_type::PUBLISH_REJECTED));
                 self.instruments.publish_errors.add(1, &attributes);
             } else {
                 self.instruments.published.add(1, &attributes);

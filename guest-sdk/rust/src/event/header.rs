@@ -1,15 +1,29 @@
 //! Headers: ordered, repeatable, with bytes or nothing as their value.
 
+use std::fmt;
 use std::iter::FusedIterator;
 use std::slice;
 
-use super::EventError;
+use super::{EventError, sound};
+use crate::packed::FrameHeaders;
 
 /// One header, as the host gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeaderRecord {
     pub(crate) name: String,
     pub(crate) value: Option<Vec<u8>>,
+}
+
+impl HeaderRecord {
+    fn lend(&self) -> Header<'_> {
+        Header::new(&self.name, self.value.as_deref())
+    }
+}
+
+impl From<Header<'_>> for HeaderRecord {
+    fn from(header: Header<'_>) -> Self {
+        Self { name: header.name.to_owned(), value: header.value.map(<[u8]>::to_vec) }
+    }
 }
 
 /// One header of an event.
@@ -20,6 +34,10 @@ pub struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
+    pub(crate) fn new(name: &'a str, value: Option<&'a [u8]>) -> Self {
+        Self { name, value }
+    }
+
     /// The name; may be empty, and may repeat.
     pub fn name(&self) -> &'a str {
         self.name
@@ -43,14 +61,32 @@ impl<'a> Header<'a> {
 }
 
 /// The headers of an event, in the record's order.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Headers<'a> {
-    records: slice::Iter<'a, HeaderRecord>,
+    source: Source<'a>,
+}
+
+#[derive(Clone)]
+enum Source<'a> {
+    Records(slice::Iter<'a, HeaderRecord>),
+    Frame(FrameHeaders<'a>),
 }
 
 impl<'a> Headers<'a> {
-    pub(crate) fn of(records: &'a [HeaderRecord]) -> Self {
-        Self { records: records.iter() }
+    pub(crate) fn of_records(records: &'a [HeaderRecord]) -> Self {
+        Self { source: Source::Records(records.iter()) }
+    }
+
+    pub(crate) fn of_frame(headers: FrameHeaders<'a>) -> Self {
+        Self { source: Source::Frame(headers) }
+    }
+
+    /// The next header of that name; those before it are passed over.
+    pub(crate) fn next_named(&mut self, name: &str) -> Option<Header<'a>> {
+        match &mut self.source {
+            Source::Records(records) => records.find(|record| record.name == name).map(HeaderRecord::lend),
+            Source::Frame(headers) => sound(headers.next_named(name)),
+        }
     }
 }
 
@@ -58,13 +94,26 @@ impl<'a> Iterator for Headers<'a> {
     type Item = Header<'a>;
 
     fn next(&mut self) -> Option<Header<'a>> {
-        self.records.next().map(|record| Header { name: &record.name, value: record.value.as_deref() })
+        match &mut self.source {
+            Source::Records(records) => records.next().map(HeaderRecord::lend),
+            Source::Frame(headers) => sound(headers.next()),
+        }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.records.size_hint()
+        let length = match &self.source {
+            Source::Records(records) => records.len(),
+            Source::Frame(headers) => headers.len(),
+        };
+        (length, Some(length))
     }
 }
 
 impl ExactSizeIterator for Headers<'_> {}
 impl FusedIterator for Headers<'_> {}
+
+impl fmt::Debug for Headers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}

@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::announce;
 use crate::log::Level;
 use crate::metrics::Attributes;
 use crate::testing::{LogLine, Measurement, Number, Recorder};
@@ -37,33 +38,44 @@ pub(crate) fn record<T>(recorder: Recorder, work: impl FnOnce() -> T) -> (Record
     (RECORDER.replace(former), result)
 }
 
+pub(crate) fn batch_at(index: u32) {
+    RECORDER.with_borrow_mut(|recorder| recorder.announced.push(index));
+}
+
 pub(crate) fn log(level: Level, line: &str) {
+    announce();
     RECORDER.with_borrow_mut(|recorder| {
         recorder.log(LogLine { level, message: line.to_owned() });
     });
 }
 
 pub(crate) fn config_get(key: &str) -> Option<String> {
+    announce();
     RECORDER.with_borrow(|recorder| recorder.config.get(key).cloned())
 }
 
 pub(crate) fn config_entries() -> Vec<(String, String)> {
+    announce();
     RECORDER.with_borrow(|recorder| recorder.config.clone().into_iter().collect())
 }
 
 pub(crate) fn publish(message: Message) -> Result<(), Refusal> {
+    announce();
     RECORDER.with_borrow_mut(|recorder| recorder.publish(message))
 }
 
 pub(crate) fn counter_add(name: &str, value: u64, attributes: Attributes<'_>) -> Result<(), Refusal> {
+    announce();
     measure(name, Number::Counter(value), attributes)
 }
 
 pub(crate) fn histogram_record(name: &str, value: f64, attributes: Attributes<'_>) -> Result<(), Refusal> {
+    announce();
     measure(name, Number::Histogram(value), attributes)
 }
 
 pub(crate) fn updown_add(name: &str, value: i64, attributes: Attributes<'_>) -> Result<(), Refusal> {
+    announce();
     measure(name, Number::UpDown(value), attributes)
 }
 

@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
+use super::announce;
 use crate::bindings::handler::sandbus::handler as imports;
 use crate::bindings::wasi::wasi::{clocks, random};
 use crate::log::Level;
 use crate::metrics::Attributes;
 use crate::{Message, Refusal};
 
+pub(crate) fn batch_at(index: u32) {
+    imports::batch::at(index);
+}
+
 pub(crate) fn log(level: Level, line: &str) {
+    announce();
     let level = match level {
         Level::Trace => imports::logging::Level::Trace,
         Level::Debug => imports::logging::Level::Debug,
@@ -20,14 +26,17 @@ pub(crate) fn log(level: Level, line: &str) {
 }
 
 pub(crate) fn config_get(key: &str) -> Option<String> {
+    announce();
     imports::config::get(key)
 }
 
 pub(crate) fn config_entries() -> Vec<(String, String)> {
+    announce();
     imports::config::entries()
 }
 
 pub(crate) fn publish(message: Message) -> Result<(), Refusal> {
+    announce();
     let headers = message.headers.into_iter();
     let message = imports::publish::Message {
         topic: message.topic,
@@ -39,14 +48,17 @@ pub(crate) fn publish(message: Message) -> Result<(), Refusal> {
 }
 
 pub(crate) fn counter_add(name: &str, value: u64, attributes: Attributes<'_>) -> Result<(), Refusal> {
+    announce();
     imports::metrics::counter_add(name, value, &owned(attributes)).map_err(refusal)
 }
 
 pub(crate) fn histogram_record(name: &str, value: f64, attributes: Attributes<'_>) -> Result<(), Refusal> {
+    announce();
     imports::metrics::histogram_record(name, value, &owned(attributes)).map_err(refusal)
 }
 
 pub(crate) fn updown_add(name: &str, value: i64, attributes: Attributes<'_>) -> Result<(), Refusal> {
+    announce();
     imports::metrics::updown_add(name, value, &owned(attributes)).map_err(refusal)
 }
 

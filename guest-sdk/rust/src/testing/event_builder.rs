@@ -130,7 +130,7 @@ impl EventBuilder {
         let mut record = self.record;
         record.offset = self.offset.unwrap_or(offset);
         record.id = self.id.unwrap_or_else(|| format!("{}/{}/{}", record.topic, record.partition, record.offset));
-        Event { record }
+        Event::of_record(record)
     }
 }
 

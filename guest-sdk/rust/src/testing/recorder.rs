@@ -15,6 +15,8 @@ const MAX_TOPIC: usize = 249;
 pub(crate) struct Recorder {
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) grants: Vec<String>,
+    /// Indices given to `batch.at`.
+    pub(crate) announced: Vec<u32>,
     pub(super) logs: Vec<LogLine>,
     pub(super) sent: Vec<Message>,
     pub(super) measurements: Vec<Measurement>,

@@ -31,8 +31,8 @@ impl NativeHandler for Native {
                 Err(message) => return Ending::Error { kind: ErrorKind::from_guest("bad_config"), message },
             },
         };
-        let identity = &event.identity;
-        let seen = Seen { id: &identity.id, event_type: &identity.event_type, value: event.record.value() };
+        let id = event.id();
+        let seen = Seen { id: &id, event_type: event.event_type(), value: event.record.value() };
         match work.handle(&seen, &mut Here { event, outbox, sink: &*self.sink }) {
             Ok(()) => Ending::Ack,
             Err(message) => Ending::Error { kind: ErrorKind::from_guest("bench"), message },

@@ -13,7 +13,7 @@ use super::work::END;
 use crate::delivery::partition::HandlerIndex;
 use crate::delivery::ports::{Observer, Tried};
 use crate::delivery::report::PartitionReport;
-use crate::event::{Event, Record};
+use crate::event::{Event, TopicPartition};
 use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
 
 /// A moment, with the CPU time that the process had taken by then.
@@ -105,38 +105,41 @@ impl Progress {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// The first and the last verdict, once that is given.
+    /// When the first record was read, and when the last had its verdict.
     pub fn span(&self) -> Option<(Moment, Moment)> {
         Some((*self.first.get()?, *self.last.get()?))
     }
 }
 
 impl Observer for Progress {
-    fn consumed(&self, _: &Record, _: &str) {}
+    fn consumed(&self, _: &TopicPartition, event_type: &str, _: u64) {
+        if event_type != END {
+            self.first.get_or_init(Moment::now);
+        }
+    }
 
-    fn tried(&self, _: HandlerIndex, event_type: &str, error_type: Option<&str>) {
+    fn tried(&self, _: HandlerIndex, event_type: &str, error_type: Option<&str>, tries: u64) {
         if error_type.is_some() {
-            self.failed.fetch_add(1, Ordering::Relaxed);
+            self.failed.fetch_add(tries, Ordering::Relaxed);
             return;
         }
         if event_type == END {
-            self.ends.fetch_add(1, Ordering::Relaxed);
+            self.ends.fetch_add(tries, Ordering::Relaxed);
             return;
         }
-        let before = self.finished.fetch_add(1, Ordering::Relaxed);
-        if before == 0 {
-            let _ = self.first.set(Moment::now());
-        }
-        if before + 1 == self.expected {
-            let _ = self.last.set(Moment::now());
+        let before = self.finished.fetch_add(tries, Ordering::Relaxed);
+        if before + tries >= self.expected {
+            self.last.get_or_init(Moment::now);
         }
     }
 
-    fn measured(&self, _: HandlerIndex, tried: &Tried) {
+    fn measured(&self, _: HandlerIndex, tried: &[Tried]) {
         if let Some(latencies) = &self.latencies {
-            latencies.record(sent(tried.run.event.record.header(SENT).flatten()));
+            tried.iter().for_each(|tried| latencies.record(sent(tried.run.event.record.header(SENT).flatten())));
         }
     }
+
+    fn batch_fault(&self, _: HandlerIndex) {}
 
     fn retried(&self, _: HandlerIndex) {}
 

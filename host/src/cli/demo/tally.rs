@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use crate::delivery::partition::HandlerIndex;
 use crate::delivery::ports::{Observer, Tried};
 use crate::delivery::report::PartitionReport;
-use crate::event::Record;
+use crate::delivery::verdict::Ending;
+use crate::event::TopicPartition;
 
 /// What happened so far.
 #[derive(Default)]
@@ -173,24 +174,29 @@ impl Watching {
 }
 
 impl Observer for Watching {
-    fn consumed(&self, _: &Record, _: &str) {
-        self.0.state().consumed += 1;
+    fn consumed(&self, _: &TopicPartition, _: &str, records: u64) {
+        self.0.state().consumed += records;
     }
 
-    fn tried(&self, handler: HandlerIndex, _: &str, error_type: Option<&str>) {
+    fn tried(&self, handler: HandlerIndex, _: &str, error_type: Option<&str>, tries: u64) {
         if error_type.is_none() {
-            self.handler(handler, |handler| handler.finished += 1);
+            self.handler(handler, |handler| handler.finished += tries as usize);
         }
     }
 
-    fn measured(&self, handler: HandlerIndex, tried: &Tried) {
+    fn measured(&self, handler: HandlerIndex, tried: &[Tried]) {
         self.handler(handler, |handler| {
-            *handler.verdicts.entry(tried.ending.name()).or_default() += 1;
-            handler.tries += 1;
-            handler.cpu += tried.cpu;
-            handler.wall.saturating_record(u64::try_from(tried.wall.as_micros()).unwrap_or(u64::MAX));
+            for tried in tried {
+                let verdict = tried.ending.as_ref().map_or("not-run", Ending::name);
+                *handler.verdicts.entry(verdict).or_default() += 1;
+                handler.tries += 1;
+                handler.cpu += tried.cpu;
+                handler.wall.saturating_record(u64::try_from(tried.wall.as_micros()).unwrap_or(u64::MAX));
+            }
         });
     }
+
+    fn batch_fault(&self, _: HandlerIndex) {}
 
     fn retried(&self, handler: HandlerIndex) {
         self.handler(handler, |handler| handler.retries += 1);

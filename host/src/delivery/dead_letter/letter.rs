@@ -65,7 +65,7 @@ impl Letter {
             truncated: record.header(dlq::TRUNCATED).is_some(),
             event_type: Identity::of(record)
                 .ok()
-                .map(|identity| identity.event_type.into())
+                .map(|identity| identity.event_type(record).to_owned())
                 // Without a type of its own an event has its topic's, which is not this one.
                 .filter(|event_type: &String| event_type != &**record.topic())
                 .or_else(|| text(dlq::ORIGINAL_TOPIC)),

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::{EngineHandler, Held};
 use crate::delivery::dead_letter::{DeadLetter, source_of, truncated};
 use crate::delivery::partition::{GivenUp, HandlerIndex};
-use crate::delivery::ports::{Observer, Producer, SendError, Tried};
+use crate::delivery::ports::{Observer, Producer, SendError, Try};
 use crate::delivery::scheduler::{Assignment, DeliveryId};
 use crate::delivery::verdict::{Reason, error_type};
 use crate::event::Outgoing;
@@ -101,23 +101,23 @@ impl Outbound {
     }
 
     /// Sends what an acknowledged try has published.
-    pub(super) fn publish(&mut self, handler: HandlerIndex, tried: Tried) {
-        let id = tried.run.id;
+    pub(super) fn publish(&mut self, handler: HandlerIndex, run: &Try, outbox: Vec<Outgoing>) {
+        let id = run.id;
         let mut by_topic: HashMap<Arc<str>, Vec<String>> = HashMap::new();
-        for record in &tried.outbox {
+        for record in &outbox {
             let event_type = record.text_header("event_type").unwrap_or(&record.topic).to_owned();
             by_topic.entry(record.topic.clone()).or_default().push(event_type);
         }
         let publishing = Publishing {
-            event_type: tried.run.event.identity.event_type.clone(),
+            event_type: run.event.event_type().into(),
             handler,
             started: Instant::now(),
-            left: tried.outbox.len(),
+            left: outbox.len(),
             refused: None,
             by_topic,
         };
         self.publishing.insert(id, publishing);
-        for record in tried.outbox {
+        for record in outbox {
             self.send(Sending { id, record: Arc::new(record), purpose: Purpose::Publish });
         }
     }
@@ -225,7 +225,7 @@ impl Outbound {
                     self.observer.published(topic, event_types, took, refused);
                 }
                 let error_type = refused.then_some(error_type::PUBLISH_REJECTED);
-                self.observer.tried(publishing.handler, &publishing.event_type, error_type);
+                self.observer.tried(publishing.handler, &publishing.event_type, error_type, 1);
                 Some(Settlement { id, refused: publishing.refused })
             }
         }

@@ -11,6 +11,7 @@ use crate::config::RetryPolicy;
 use crate::delivery::buffer::{Account, Buffer};
 use crate::delivery::ports::{Assigned, SendError};
 use crate::delivery::verdict::{Ending, ErrorKind};
+use crate::event::batch::BatchBuilder;
 use crate::event::{Outgoing, RecordBuilder, TopicPartition};
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -76,15 +77,19 @@ impl Counts {
 }
 
 impl Observer for Counts {
-    fn consumed(&self, _: &Record, _: &str) {
-        self.add("consumed".into(), 1);
+    fn consumed(&self, _: &TopicPartition, _: &str, records: u64) {
+        self.add("consumed".into(), records);
     }
 
-    fn tried(&self, _: HandlerIndex, _: &str, error_type: Option<&str>) {
-        self.add(format!("tried {}", error_type.unwrap_or("ok")), 1);
+    fn tried(&self, _: HandlerIndex, _: &str, error_type: Option<&str>, tries: u64) {
+        self.add(format!("tried {}", error_type.unwrap_or("ok")), tries);
     }
 
-    fn measured(&self, _: HandlerIndex, _: &Tried) {}
+    fn measured(&self, _: HandlerIndex, _: &[Tried]) {}
+
+    fn batch_fault(&self, _: HandlerIndex) {
+        self.add("batch fault".into(), 1);
+    }
 
     fn retried(&self, _: HandlerIndex) {
         self.add("retried".into(), 1);
@@ -151,6 +156,7 @@ impl Bench {
             ordering: Ordering::Key,
             policy: Policy { retry, dead_letters: true },
             concurrency: 2,
+            max_batch: 1,
         };
         change(&mut settings, &mut handler);
         let doors = Doors {
@@ -188,8 +194,15 @@ impl Bench {
             RecordBuilder::new("t".into(), 0, offset, 0).key(Some(key.as_bytes())).value(value).build()
         });
         let records: Vec<_> = records.collect();
-        assert!(records.iter().all(|record| self.account.admit(record.held_bytes() as u64)));
-        self.readings.send(Reading::Records(self.assignment(), records)).unwrap();
+        let topic_partition = TopicPartition { topic: "t".into(), partition: 0 };
+        let mut batch = BatchBuilder::new(topic_partition, records.len());
+        for record in &records {
+            batch.push(record.offset(), None, record.key(), record.value());
+            assert!(self.account.admit(batch.last_held_bytes()));
+        }
+        // SAFETY: the bytes are the records' own.
+        let batch = unsafe { batch.build(Box::new(records)) };
+        self.readings.send(Reading::Records(self.assignment(), batch)).unwrap();
     }
 
     /// The next thing asked that `pick` wants; others are passed over.
@@ -234,7 +247,8 @@ impl Bench {
 
     fn end(&self, run: Try, ending: Ending, outbox: Vec<Outgoing>) {
         let (wall, cpu) = (Duration::ZERO, Duration::ZERO);
-        self.signals.send(Signal::Tried(0, vec![Tried { run, ending, outbox, wall, cpu, memory: 0 }])).unwrap();
+        let tried = vec![Tried { run, ending: Some(ending), outbox, wall, cpu, memory: 0 }];
+        self.signals.send(Signal::Ran(0, Ran { tried, took: wall, fault: None })).unwrap();
     }
 
     fn answer(&self, token: u64, answer: Result<(), SendError>) {

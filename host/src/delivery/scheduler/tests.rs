@@ -15,7 +15,7 @@ fn rules(concurrency: u32, max_retries: u32, dead_letters: bool) -> Rules {
         max_delay: Duration::from_millis(100),
         jitter: 0.1,
     };
-    Rules { policy: Policy { retry, dead_letters }, concurrency }
+    Rules { policy: Policy { retry, dead_letters }, concurrency, max_batch: 1 }
 }
 
 const TIMING: Timing = Timing {
@@ -57,9 +57,12 @@ impl Group {
     }
 
     fn end(&mut self, run: &Command<i64>, ending: &Ending) -> Vec<Command<i64>> {
-        let Command::Run { handler, id, .. } = run else { panic!("{run:?} is no try") };
+        let Command::Run(handler, batch) = run else { panic!("{run:?} is no try") };
         let mut out = Vec::new();
-        self.scheduler.ended(*handler, *id, ending, false, self.now, 0.5, &mut out);
+        for run in batch {
+            self.scheduler.ended(run.id, ending, false, self.now, 0.5, &mut out);
+        }
+        self.scheduler.idle(*handler, batch.len(), Duration::ZERO);
         self.scheduler.dispatch(&mut out);
         out
     }
@@ -78,11 +81,11 @@ impl Group {
 }
 
 fn runs(out: &[Command<i64>]) -> Vec<(HandlerIndex, i64, u32)> {
-    let run = |command: &Command<i64>| match command {
-        Command::Run { handler, attempt, event, .. } => Some((*handler, *event, *attempt)),
+    let batches = out.iter().filter_map(|command| match command {
+        Command::Run(handler, batch) => Some((*handler, batch)),
         _ => None,
-    };
-    out.iter().filter_map(run).collect()
+    });
+    batches.flat_map(|(handler, batch)| batch.iter().map(move |run| (handler, run.event, run.attempt))).collect()
 }
 
 #[test]
@@ -218,13 +221,72 @@ fn what_a_broker_refuses_for_good_is_given_up_with_the_try_that_published_it() {
     let run = group.receive(0, &[(0, 1)]);
     group.end(&run[0], &error());
     let again = group.pass(Duration::from_millis(11));
-    let Command::Run { id, .. } = again[0] else { panic!("{again:?}") };
+    let Command::Run(_, batch) = &again[0] else { panic!("{again:?}") };
+    let id = batch[0].id;
     let mut out = Vec::new();
-    group.scheduler.ended(0, id, &Ending::Ack, true, group.now, 0.5, &mut out);
+    group.scheduler.ended(id, &Ending::Ack, true, group.now, 0.5, &mut out);
     group.scheduler.refused(id, "not allowed", &mut out);
     let [Command::DeadLetter(A, given_up)] = &out[..] else { panic!("{out:?}") };
     assert_eq!((given_up.reason, given_up.attempt, &*given_up.message), (Reason::PublishRejected, 2, "not allowed"));
     assert_eq!(group.watermark(), Some(0));
     group.scheduler.settled(id, &mut out);
     assert_eq!(group.watermark(), Some(1));
+}
+
+/// Runs batches of one handler until its batches have grown.
+fn grown() -> Group {
+    let mut group = Group::new(&[Rules { max_batch: 8, ..rules(1, 2, true) }]);
+    for _ in 0..3 {
+        group.scheduler.idle(0, 8, Duration::ZERO);
+    }
+    group
+}
+
+#[test]
+fn a_batch_holds_lanes_one_after_the_other_and_a_failure_stops_its_own() {
+    let mut group = grown();
+    let first = group.receive(0, &[(0, 9)]);
+    for (offset, lane) in [(1, 1), (2, 2), (3, 1), (4, 1), (5, 2)] {
+        assert_eq!(group.receive(offset, &[(0, lane)]), [], "the instance is busy");
+    }
+    let out = group.end(&first[0], &Ending::Ack);
+    assert_eq!(runs(&out), [(0, 1, 1), (0, 3, 1), (0, 4, 1), (0, 2, 1), (0, 5, 1)]);
+    let Command::Run(_, batch) = &out[0] else { panic!("{out:?}") };
+    let (mut out, now) = (Vec::new(), group.now);
+    let ids: Vec<_> = batch.iter().map(|run| run.id).collect();
+    group.scheduler.ended(ids[0], &Ending::Ack, false, now, 0.5, &mut out);
+    group.scheduler.ended(ids[1], &Ending::DeadLetter("no".into()), false, now, 0.5, &mut out);
+    group.scheduler.not_run(ids[2], false, &mut out);
+    group.scheduler.ended(ids[3], &error(), false, now, 0.5, &mut out);
+    group.scheduler.not_run(ids[4], false, &mut out);
+    group.scheduler.idle(0, 5, Duration::ZERO);
+    group.scheduler.dispatch(&mut out);
+    assert_eq!(runs(&out), [(0, 4, 1)], "its lane goes on with the next, and the other one waits");
+    let again = group.pass(Duration::from_millis(11));
+    assert_eq!(runs(&again), [], "the instance is busy");
+    let again = group.end(&out[1], &Ending::Ack);
+    assert_eq!(runs(&again), [(0, 2, 2), (0, 5, 1)]);
+}
+
+#[test]
+fn after_a_fault_of_a_batch_each_of_it_runs_alone_and_nothing_else_does() {
+    let mut group = grown();
+    let first = group.receive(0, &[(0, 9)]);
+    group.receive(1, &[(0, 1)]);
+    group.receive(2, &[(0, 1)]);
+    let out = group.end(&first[0], &Ending::Ack);
+    assert_eq!(runs(&out), [(0, 1, 1), (0, 2, 1)]);
+    group.receive(3, &[(0, 3)]);
+    let Command::Run(_, batch) = &out[0] else { panic!("{out:?}") };
+    let mut again = Vec::new();
+    batch.iter().for_each(|run| group.scheduler.not_run(run.id, true, &mut again));
+    group.scheduler.idle(0, 2, Duration::ZERO);
+    group.scheduler.dispatch(&mut again);
+    assert_eq!(runs(&again), [(0, 3, 1)], "what was ready before, without what must be alone");
+    let alone = group.end(&again[0], &Ending::Ack);
+    assert_eq!(runs(&alone), [(0, 1, 1)]);
+    let alone = group.end(&alone[0], &Ending::Ack);
+    assert_eq!(runs(&alone), [(0, 2, 1)]);
+    group.end(&alone[0], &Ending::Ack);
+    assert_eq!(group.watermark(), Some(4));
 }

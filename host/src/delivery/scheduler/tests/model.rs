@@ -16,6 +16,7 @@ const PARTITIONS: usize = 3;
 /// Concurrency of each handler; the first goes by key, the second by partition, the third has no order.
 const CONCURRENCY: [u32; 3] = [2, 1, 3];
 const MAX_RETRIES: u32 = 2;
+const MAX_BATCH: usize = 3;
 const BUFFER: u64 = 300;
 const WINDOW: u32 = 4;
 
@@ -34,11 +35,11 @@ struct Record {
 enum Step {
     Produce(usize, Record),
     Read(usize),
-    /// One of the running tries ends.
+    /// One of the running batches ends, each of its tries in one of these; or all of it in a fault.
     End {
         pick: usize,
-        ending: Ending,
-        publishes: bool,
+        endings: Vec<(Ending, bool)>,
+        fault: bool,
     },
     /// The broker acknowledges one of what waits for it, or refuses it where it can be.
     Settle {
@@ -97,6 +98,8 @@ struct Reader {
     /// Deliveries of this era that get no more tries.
     over: BTreeSet<(i64, HandlerIndex)>,
     tries: HashMap<(i64, HandlerIndex), u32>,
+    /// Deliveries that must not share a batch.
+    alone: BTreeSet<(i64, HandlerIndex)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +129,7 @@ struct World {
     committed: [i64; PARTITIONS],
     readers: BTreeMap<Assignment, Reader>,
     next_assignment: u64,
-    running: Vec<Running>,
+    running: Vec<Vec<Running>>,
     unsettled: Vec<Unsettled>,
     /// What has been brought to its end, in whichever life of the host.
     done: BTreeSet<(Place, Option<HandlerIndex>)>,
@@ -135,7 +138,8 @@ struct World {
 }
 
 fn scheduler(now: Instant) -> Scheduler<Place> {
-    let handlers = CONCURRENCY.map(|concurrency| rules(concurrency, MAX_RETRIES, concurrency != 3));
+    let handlers = CONCURRENCY
+        .map(|concurrency| Rules { max_batch: MAX_BATCH, ..rules(concurrency, MAX_RETRIES, concurrency != 3) });
     Scheduler::new(TIMING, &handlers, now)
 }
 
@@ -171,9 +175,9 @@ impl World {
                 self.log[partition].push(Stored { offset, record, deleted: false });
             }
             Step::Read(partition) => self.read(partition, &mut out),
-            Step::End { pick, ending, publishes } if !self.running.is_empty() => {
-                let running = self.running.swap_remove(pick % self.running.len());
-                self.end(running, &ending, publishes && ending == Ending::Ack, &mut out);
+            Step::End { pick, endings, fault } if !self.running.is_empty() => {
+                let batch = self.running.swap_remove(pick % self.running.len());
+                self.end_batch(batch, &endings, fault, &mut out);
             }
             Step::Settle { pick, refuse } if !self.unsettled.is_empty() => {
                 let unsettled = self.unsettled.swap_remove(pick % self.unsettled.len());
@@ -233,6 +237,7 @@ impl World {
             read: Vec::new(),
             over: BTreeSet::new(),
             tries: HashMap::new(),
+            alone: BTreeSet::new(),
         };
         let assignment = Assignment(self.next_assignment);
         self.next_assignment += 1;
@@ -267,6 +272,42 @@ impl World {
         }
     }
 
+    fn end_batch(
+        &mut self,
+        batch: Vec<Running>,
+        endings: &[(Ending, bool)],
+        fault: bool,
+        out: &mut Vec<Command<Place>>,
+    ) {
+        let (events, handler) = (batch.len(), batch[0].handler);
+        let fault = fault && events > 1;
+        let mut failed = Vec::new();
+        for (running, (ending, publishes)) in batch.into_iter().zip(endings.iter().cycle()) {
+            let lane = running.lane.map(|lane| (running.id.assignment, lane));
+            if fault || (lane.is_some() && failed.contains(&lane)) {
+                self.not_run(running, fault, out);
+                continue;
+            }
+            if !matches!(ending, Ending::Ack | Ending::Skip) {
+                failed.push(lane);
+            }
+            self.end(running, ending, *publishes && *ending == Ending::Ack, out);
+        }
+        self.scheduler.idle(handler, events, Duration::ZERO);
+    }
+
+    fn not_run(&mut self, running: Running, fault: bool, out: &mut Vec<Command<Place>>) {
+        let Running { handler, id, place, era, .. } = running;
+        let known = self.readers.get_mut(&id.assignment).filter(|reader| reader.era == era);
+        if let Some(reader) = known {
+            *reader.tries.get_mut(&(place.1, handler)).expect("it was started") -= 1;
+            if fault {
+                reader.alone.insert((place.1, handler));
+            }
+        }
+        self.scheduler.not_run(id, fault, out);
+    }
+
     fn end(&mut self, running: Running, ending: &Ending, publishes: bool, out: &mut Vec<Command<Place>>) {
         let Running { handler, id, place, era, attempt, .. } = running;
         let succeeded = ending.error_type().is_none();
@@ -285,7 +326,7 @@ impl World {
                 self.unsettled.push(Unsettled { handler: Some(handler), id, place, refusable: true, era });
             }
         }
-        self.scheduler.ended(handler, id, ending, publishes, self.now, 0.5, out);
+        self.scheduler.ended(id, ending, publishes, self.now, 0.5, out);
     }
 
     /// The model's own idea of when a delivery is final.
@@ -327,6 +368,7 @@ impl World {
         reader.read.clear();
         reader.over.clear();
         reader.tries.clear();
+        reader.alone.clear();
         self.force_read(partition);
     }
 
@@ -358,7 +400,14 @@ impl World {
 
     fn obey(&mut self, command: Command<Place>) {
         match command {
-            Command::Run { handler, id, attempt, lane, event } => self.start(handler, id, attempt, lane, event),
+            Command::Run(handler, batch) => {
+                let busy = self.running.iter().filter(|running| running[0].handler == handler).count();
+                assert!(busy < CONCURRENCY[usize::from(handler)] as usize, "no instance is idle");
+                assert!((1..=MAX_BATCH).contains(&batch.len()), "a batch of {}", batch.len());
+                let together = batch.len() > 1;
+                self.running.push(Vec::new());
+                batch.into_iter().for_each(|run| self.start(handler, run, together));
+            }
             Command::DeadLetter(assignment, given_up) => {
                 let era = self.readers[&assignment].era;
                 let id = DeliveryId { assignment, key: given_up.key };
@@ -390,9 +439,10 @@ impl World {
         }
     }
 
-    fn start(&mut self, handler: HandlerIndex, id: DeliveryId, attempt: u32, lane: Option<Lane>, place: Place) {
-        let busy = self.running.iter().filter(|running| running.handler == handler).count();
-        assert!(busy < CONCURRENCY[usize::from(handler)] as usize, "no instance is idle");
+    /// Starts a try in the last batch.
+    fn start(&mut self, handler: HandlerIndex, run: Run<Place>, together: bool) {
+        let Run { id, attempt, lane, event: place } = run;
+        let (batch, others) = self.running.split_last_mut().expect("a batch was begun");
         let reader = self.readers.get_mut(&id.assignment).expect("a try of a partition that is held");
         assert!(!reader.revoked, "a try of a partition that is being taken away");
         let (partition, offset) = place;
@@ -408,18 +458,24 @@ impl World {
             stored.wants().find(|(wanting, _)| *wanting == handler).map(|(_, lane)| lane)
         };
         assert_eq!(lane_of(offset), Some(lane), "the lane");
+        assert!(!together || !reader.alone.contains(&(offset, handler)), "{offset} is not alone");
         if lane.is_some() {
-            for running in &self.running {
-                let same = running.handler == handler && running.id.assignment == id.assignment && running.lane == lane;
-                assert!(!same, "{running:?} overlaps with {place:?}");
+            let same = |running: &&Running| {
+                running.handler == handler && running.id.assignment == id.assignment && running.lane == lane
+            };
+            let overlap = others.iter().flatten().find(same);
+            assert!(overlap.is_none(), "{overlap:?} overlaps with {place:?}");
+            let in_batch: Vec<i64> = batch.iter().filter(same).map(|running| running.place.1).collect();
+            if let Some(last) = batch.last().filter(|_| !in_batch.is_empty()) {
+                assert!(same(&last), "a lane is torn apart");
             }
             let earlier = reader.read.iter().map(|(at, _, _)| *at).take_while(|at| *at != offset);
             for at in earlier.filter(|at| lane_of(*at) == Some(lane)) {
-                assert!(reader.over.contains(&(at, handler)), "{offset} overtook {at}");
+                assert!(reader.over.contains(&(at, handler)) || in_batch.contains(&at), "{offset} overtook {at}");
             }
         }
         let era = reader.era;
-        self.running.push(Running { handler, id, attempt, lane, place, era });
+        batch.push(Running { handler, id, attempt, lane, place, era });
     }
 
     /// The heart of it: what is committed is done.
@@ -471,7 +527,7 @@ impl World {
             (0..PARTITIONS).for_each(|partition| self.step(Step::Assign(partition)));
             (0..PARTITIONS).for_each(|partition| self.step(Step::Read(partition)));
             if !self.running.is_empty() {
-                self.step(Step::End { pick: 0, ending: Ending::Ack, publishes: false });
+                self.step(Step::End { pick: 0, endings: vec![(Ending::Ack, false)], fault: false });
             }
             if !self.unsettled.is_empty() {
                 self.step(Step::Settle { pick: 0, refuse: false });
@@ -502,8 +558,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         60 => (partition(), record).prop_map(|(partition, record)| Step::Produce(partition, record)),
         60 => partition().prop_map(Step::Read),
-        60 => (any::<usize>(), ending, prop::bool::weighted(0.3))
-            .prop_map(|(pick, ending, publishes)| Step::End { pick, ending, publishes }),
+        60 => (any::<usize>(), prop::collection::vec((ending, prop::bool::weighted(0.3)), 1..=MAX_BATCH), prop::bool::weighted(0.1))
+            .prop_map(|(pick, endings, fault)| Step::End { pick, endings, fault }),
         25 => (any::<usize>(), any::<bool>()).prop_map(|(pick, refuse)| Step::Settle { pick, refuse }),
         25 => prop_oneof![0u64..200, Just(1000), Just(11_000)].prop_map(Step::Pass),
         15 => partition().prop_map(Step::Assign),

@@ -1,0 +1,398 @@
+//! The packed frame and its answer, as `docs/packed-frame.md` specifies them: events are written straight
+//! into the guest's memory, without a copy in between, and no verdict is believed before it is checked.
+
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+use wasmtime::ValRaw;
+use wasmtime::component::__internal::{CanonicalAbiInfo, InstanceType, InterfaceType, LowerContext};
+use wasmtime::component::{ComponentType, Lower};
+
+use crate::delivery::ports::Try;
+use crate::delivery::verdict::{Ending, ErrorKind};
+
+const FRAME_MAGIC: [u8; 4] = *b"SBEV";
+const ANSWER_MAGIC: [u8; 4] = *b"SBVD";
+const VERSION: u16 = 1;
+const HEADER: usize = 24;
+const EVENT: usize = 80;
+const ENTRY: usize = 16;
+const VERDICT: usize = 32;
+const ABSENT: u32 = u32::MAX;
+
+/// Types that are remembered to be written once.
+const TYPES: usize = 8;
+
+/// A batch as a frame. The events of a lane stand together.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    batch: &'a [Try],
+    length: usize,
+}
+
+impl<'a> Frame<'a> {
+    /// Of a batch. `None` where the frame would be longer than a list may be.
+    pub fn of(batch: &'a [Try]) -> Option<Frame<'a>> {
+        let mut out = Out { bytes: None, at: 0 };
+        write(batch, 0, &mut out);
+        let length = out.at;
+        (length < 1 << 31).then_some(Frame { batch, length })
+    }
+
+    /// Its bytes, for tests of what guests see.
+    #[cfg(test)]
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.length];
+        write(self.batch, self.length, &mut Out { bytes: Some(&mut bytes), at: 0 });
+        bytes
+    }
+}
+
+// SAFETY: the same representation as `[u8]`, to which all of it is delegated.
+unsafe impl ComponentType for Frame<'_> {
+    type Lower = <[u8] as ComponentType>::Lower;
+
+    const ABI: CanonicalAbiInfo = <[u8] as ComponentType>::ABI;
+
+    fn typecheck(ty: &InterfaceType, types: &InstanceType<'_>) -> wasmtime::Result<()> {
+        <[u8] as ComponentType>::typecheck(ty, types)
+    }
+}
+
+// SAFETY: writes pointer and length of a list of bytes in the guest's memory, as `[u8]` does.
+unsafe impl Lower for Frame<'_> {
+    fn linear_lower_to_flat<T>(
+        &self,
+        context: &mut LowerContext<'_, T>,
+        _: InterfaceType,
+        into: &mut MaybeUninit<Self::Lower>,
+    ) -> wasmtime::Result<()> {
+        let start = self.lower(context)?;
+        into.write([ValRaw::i64(start as i64), ValRaw::i64(self.length as i64)]);
+        Ok(())
+    }
+
+    fn linear_lower_to_memory<T>(
+        &self,
+        context: &mut LowerContext<'_, T>,
+        _: InterfaceType,
+        offset: usize,
+    ) -> wasmtime::Result<()> {
+        let start = self.lower(context)?;
+        *context.get(offset) = (start as u32).to_le_bytes();
+        *context.get(offset + 4) = (self.length as u32).to_le_bytes();
+        Ok(())
+    }
+}
+
+impl Frame<'_> {
+    /// Has the guest make room, and writes the frame there.
+    fn lower<T>(&self, context: &mut LowerContext<'_, T>) -> wasmtime::Result<usize> {
+        let start = context.realloc(0, 0, 1, self.length)?;
+        let memory = context.as_slice_mut().get_mut(start..).and_then(|memory| memory.get_mut(..self.length));
+        let Some(memory) = memory else { wasmtime::bail!("the guest gave no room for a frame") };
+        write(self.batch, self.length, &mut Out { bytes: Some(memory), at: 0 });
+        Ok(start)
+    }
+}
+
+/// Where a frame is written to, or only measured.
+struct Out<'a> {
+    bytes: Option<&'a mut [u8]>,
+    at: usize,
+}
+
+/// A reference, as it stands in the frame.
+type Reference = [u8; 8];
+
+fn reference(offset: usize, length: u32) -> Reference {
+    let mut reference = [0; 8];
+    let (first, second) = reference.split_at_mut(4);
+    first.copy_from_slice(&(offset as u32).to_le_bytes());
+    second.copy_from_slice(&length.to_le_bytes());
+    reference
+}
+
+impl Out<'_> {
+    fn set(&mut self, at: usize, what: &[u8]) {
+        // A frame is written into as many bytes as it was measured to need.
+        if let Some(place) = self.bytes.as_mut().and_then(|bytes| bytes.get_mut(at..)?.get_mut(..what.len())) {
+            place.copy_from_slice(what);
+        }
+    }
+
+    fn put(&mut self, what: &[u8]) -> Reference {
+        if what.is_empty() {
+            return reference(0, 0);
+        }
+        let reference = reference(self.at, what.len() as u32);
+        self.set(self.at, what);
+        self.at += what.len();
+        reference
+    }
+
+    fn optional(&mut self, what: Option<&[u8]>) -> Reference {
+        what.map_or(reference(0, ABSENT), |what| self.put(what))
+    }
+
+    fn align(&mut self) {
+        let padding = self.at.next_multiple_of(8) - self.at;
+        self.set(self.at, [0; 8].get(..padding).unwrap_or_default());
+        self.at += padding;
+    }
+}
+
+fn write(batch: &[Try], length: usize, out: &mut Out<'_>) {
+    out.at = HEADER + batch.len() * EVENT;
+    let mut topics: Written<'_> = Written::default();
+    let mut types: Written<'_> = Written::default();
+    let mut lanes = Lanes::default();
+    for (index, run) in batch.iter().enumerate() {
+        let (event, record) = (&run.event, &run.event.record);
+        let (event_type, id) = (event.event_type(), event.own_id());
+        let (mut type_at, mut id_at) = (None, None);
+        let headers = record.headers();
+        let count = headers.len();
+        let entries = if count == 0 {
+            reference(0, 0)
+        } else {
+            out.align();
+            let table = out.at;
+            out.at += count * ENTRY;
+            for (entry, (name, value)) in headers.enumerate() {
+                let name = out.put(name);
+                let place = out.optional(value);
+                let value = value.map(|value| value.as_ptr_range());
+                // What is a header's value is that header's value itself.
+                if value == Some(event_type.as_bytes().as_ptr_range()) {
+                    type_at = Some(place);
+                }
+                if value.is_some() && value == id.map(|id| id.as_bytes().as_ptr_range()) {
+                    id_at = Some(place);
+                }
+                out.set(table + entry * ENTRY, &name);
+                out.set(table + entry * ENTRY + 8, &place);
+            }
+            reference(table, (count * ENTRY) as u32)
+        };
+        let topic_at = topics.once(record.topic(), out);
+        let type_at = type_at.unwrap_or_else(|| types.once(event_type, out));
+        let id_at = id_at.unwrap_or_else(|| out.optional(id.map(str::as_bytes)));
+        let (key, value) = (out.optional(record.key()), out.optional(record.value()));
+
+        let mut fields = [0; EVENT];
+        let lane = lanes.of(run);
+        // Kafka's partitions and offsets are never negative, and neither are the times that we show.
+        let timestamp = record.timestamp().filter(|millis| *millis >= 0).unwrap_or(-1);
+        let mut rest = fields.as_mut_slice();
+        for field in [
+            lane.to_le_bytes().as_slice(),
+            &run.attempt.to_le_bytes(),
+            &record.partition().to_le_bytes(),
+            &(count as u32).to_le_bytes(),
+            &record.offset().to_le_bytes(),
+            &timestamp.to_le_bytes(),
+            &topic_at,
+            &type_at,
+            &id_at,
+            &key,
+            &value,
+            &entries,
+        ] {
+            let (place, others) = std::mem::take(&mut rest).split_at_mut(field.len());
+            place.copy_from_slice(field);
+            rest = others;
+        }
+        out.set(HEADER + index * EVENT, &fields);
+    }
+    let lanes = lanes.count;
+    for (at, field) in [
+        (0, FRAME_MAGIC.as_slice()),
+        (4, &VERSION.to_le_bytes()),
+        (6, &(HEADER as u16).to_le_bytes()),
+        (8, &(EVENT as u16).to_le_bytes()),
+        (10, &(ENTRY as u16).to_le_bytes()),
+        (12, &(batch.len() as u32).to_le_bytes()),
+        (16, &(length as u32).to_le_bytes()),
+        (20, &lanes.to_le_bytes()),
+    ] {
+        out.set(at, field);
+    }
+}
+
+/// Numbers lanes densely, in the order in which they appear.
+#[derive(Default)]
+struct Lanes<'a> {
+    last: Option<&'a Try>,
+    count: u32,
+}
+
+impl<'a> Lanes<'a> {
+    fn of(&mut self, run: &'a Try) -> u32 {
+        if !self.last.is_some_and(|last| last.shares_lane(run)) {
+            self.count += 1;
+        }
+        self.last = Some(run);
+        self.count - 1
+    }
+}
+
+/// Texts that stand in the frame already, but for what came after many others.
+#[derive(Default)]
+struct Written<'a> {
+    texts: [Option<(&'a str, Reference)>; TYPES],
+    next: usize,
+}
+
+impl<'a> Written<'a> {
+    fn once(&mut self, text: &'a str, out: &mut Out<'_>) -> Reference {
+        let known = self.texts.iter().flatten().find(|(known, _)| *known == text);
+        if let Some((_, place)) = known {
+            return *place;
+        }
+        let place = out.put(text.as_bytes());
+        if let Some(free) = self.texts.get_mut(self.next % TYPES) {
+            *free = Some((text, place));
+        }
+        self.next += 1;
+        place
+    }
+}
+
+/// Bytes of an answer to so many events before its texts.
+pub fn answer_records(events: usize) -> usize {
+    HEADER + events * VERDICT
+}
+
+/// Reads an answer to a batch: how each try ended, or `None` where it did not run.
+///
+/// # Errors
+/// The first rule of `docs/packed-frame.md` that it breaks, in words.
+pub fn read_answer(answer: &[u8], batch: &[Try]) -> Result<Vec<Option<Ending>>, String> {
+    let bytes = Bytes(answer);
+    let head = Head::read(bytes, batch.len()).map_err(|rule| format!("the answer breaks rule {rule}"))?;
+    let mut endings = Vec::with_capacity(batch.len());
+    let mut failed: Vec<&Try> = Vec::new();
+    for (index, run) in batch.iter().enumerate() {
+        let stopped = failed.iter().any(|earlier| earlier.shares_lane(run));
+        let ending = verdict(bytes, head.header + index * head.record, head.data)
+            .and_then(|ending| if ending.is_none() == stopped { Ok(ending) } else { Err("A11") })
+            .map_err(|rule| format!("the answer breaks rule {rule} for event {index}"))?;
+        if !matches!(ending, None | Some(Ending::Ack | Ending::Skip)) {
+            failed.push(run);
+        }
+        endings.push(ending);
+    }
+    Ok(endings)
+}
+
+/// What the header says.
+struct Head {
+    header: usize,
+    record: usize,
+    data: usize,
+}
+
+impl Head {
+    fn read(bytes: Bytes<'_>, events: usize) -> Result<Head, &'static str> {
+        if bytes.0.len() < HEADER || bytes.array(0) != Some(ANSWER_MAGIC) {
+            return Err("A1");
+        }
+        let number = |at| bytes.array(at).map(u32::from_le_bytes).map_or(0, |number| number as usize);
+        let short = |at| bytes.array(at).map(u16::from_le_bytes).map_or(0, usize::from);
+        if short(4) != usize::from(VERSION) {
+            return Err("A2");
+        }
+        let (header, record, count) = (short(6), short(8), number(12));
+        if header < HEADER || record < VERDICT || header % 8 != 0 || record % 8 != 0 {
+            return Err("A3");
+        }
+        let data = count.checked_mul(record).and_then(|records| records.checked_add(header));
+        let Some(data) = data.filter(|data| *data <= bytes.0.len() && number(16) == bytes.0.len()) else {
+            return Err("A4");
+        };
+        if count != events {
+            return Err("A5");
+        }
+        if short(10) != 0 || number(20) != 0 {
+            return Err("A6");
+        }
+        Ok(Head { header, record, data })
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn array<const N: usize>(self, at: usize) -> Option<[u8; N]> {
+        self.0.get(at..)?.first_chunk().copied()
+    }
+
+    /// What a reference refers to. The outer `Option` is `None` where it is not within the data.
+    fn text(self, at: usize, data: usize) -> Option<Option<&'a [u8]>> {
+        let offset = u32::from_le_bytes(self.array(at)?) as usize;
+        match u32::from_le_bytes(self.array(at + 4)?) {
+            ABSENT => Some(None),
+            0 => Some(Some(&[])),
+            _ if offset < data => None,
+            length => self.0.get(offset..)?.get(..length as usize).map(Some),
+        }
+    }
+}
+
+/// The bytes of a record without delay, kind and text after its code.
+const BARE: [u8; 24] = {
+    let mut bare = [0; 24];
+    let mut at = 12;
+    while at < 16 {
+        bare[at] = 0xff;
+        bare[at + 8] = 0xff;
+        at += 1;
+    }
+    bare
+};
+
+fn verdict(bytes: Bytes<'_>, at: usize, data: usize) -> Result<Option<Ending>, &'static str> {
+    let head: [u8; 8] = bytes.array(at).ok_or("A4")?;
+    let rest: [u8; 24] = bytes.array(at + 8).ok_or("A4")?;
+    // By far the most, told by one comparison. An absent reference may have any offset.
+    if head == [1, 0, 0, 0, 0, 0, 0, 0] && rest == BARE {
+        return Ok(Some(Ending::Ack));
+    }
+    let [code, flags, reserved @ ..] = head;
+    if flags & !1 != 0 || reserved != [0; 6] {
+        return Err("A6");
+    }
+    let delay = u64::from_le_bytes(bytes.array(at + 8).ok_or("A4")?);
+    let (has_delay, has_kind, has_text) = match code {
+        1 | 2 | 6 => (false, false, false),
+        3 => (flags & 1 == 1, false, false),
+        4 => (false, false, true),
+        5 => (false, true, true),
+        _ => return Err("A7"),
+    };
+    let is_there = |at: usize| bytes.array(at + 4) != Some(ABSENT.to_le_bytes());
+    if (flags & 1 == 1) != has_delay
+        || (!has_delay && delay != 0)
+        || is_there(at + 16) != has_kind
+        || is_there(at + 24) != has_text
+    {
+        return Err("A8");
+    }
+    let kind = bytes.text(at + 16, data).ok_or("A9")?.unwrap_or_default();
+    let text = bytes.text(at + 24, data).ok_or("A9")?.unwrap_or_default();
+    let (kind, text) =
+        std::str::from_utf8(kind).and_then(|kind| Ok((kind, std::str::from_utf8(text)?))).map_err(|_| "A10")?;
+    Ok(match code {
+        1 => Some(Ending::Ack),
+        2 => Some(Ending::Skip),
+        3 => Some(Ending::Retry(has_delay.then(|| Duration::from_millis(delay)))),
+        4 => Some(Ending::DeadLetter(text.to_owned())),
+        5 => Some(Ending::Error { kind: ErrorKind::from_guest(kind), message: text.to_owned() }),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests;
