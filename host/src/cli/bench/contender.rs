@@ -109,7 +109,9 @@ pub struct Setup {
 /// One measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Measured {
-    /// Records between the first and the last, that one included.
+    /// Records that the handler itself has counted.
+    pub counted: u64,
+    /// Those of them that the time is of: all but the first, with which the clock starts.
     pub records: u64,
     /// From the first to the last.
     pub took: Duration,
@@ -120,10 +122,9 @@ pub struct Measured {
 }
 
 impl Measured {
-    fn new(records: u64, first: Moment, last: Moment, memory: [u64; 3]) -> Measured {
-        // The clock starts with the first record: it is not in the time.
-        let records = records.saturating_sub(1);
-        Measured { records, took: last.at - first.at, cpu: last.cpu.saturating_sub(first.cpu), memory }
+    fn new(counted: u64, first: Moment, last: Moment, memory: [u64; 3]) -> Measured {
+        let records = counted.saturating_sub(1);
+        Measured { counted, records, took: last.at - first.at, cpu: last.cpu.saturating_sub(first.cpu), memory }
     }
 
     /// Records per second.
@@ -140,6 +141,7 @@ impl Measured {
     pub fn json(&self) -> Value {
         let [before, peak, after] = self.memory;
         json!({
+            "counted": self.counted,
             "events_per_second": self.rate().round(),
             "seconds": self.took.as_secs_f64(),
             "cpu_us_per_event": self.cpu_each(),
@@ -264,7 +266,7 @@ impl<'a> Running<'a> {
     ///
     /// # Errors
     /// Where the handler did not handle exactly that many.
-    pub fn count(&self, expected: u64) -> anyhow::Result<()> {
+    pub fn count(&self, expected: u64) -> anyhow::Result<u64> {
         let counted = || self.counted.events();
         if self.every > 1 {
             // One instance may get several of these, and another none: then they are sent again.
@@ -284,7 +286,7 @@ impl<'a> Running<'a> {
             counted == expected,
             "the handler counted {counted} events of {expected}: this run does not hold"
         );
-        Ok(())
+        Ok(counted)
     }
 
     /// Ends it.
@@ -319,9 +321,9 @@ pub fn host(setup: &Setup, contender: Contender, topic: &str, run: &str, records
     })?;
     let after = process::resident();
     let (first, last) = running.progress.span().context("there is no last record")?;
-    running.count(records)?;
+    let counted = running.count(records)?;
     running.stop()?;
-    Ok(Measured::new(records, first, last, [before, peak.max(after), after]))
+    Ok(Measured::new(counted, first, last, [before, peak.max(after), after]))
 }
 
 impl Setup {

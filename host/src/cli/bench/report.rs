@@ -99,21 +99,29 @@ impl Report {
         Spread::of(of.rounds.iter().zip(&to.rounds).map(|(of, to)| of.rate() / to.rate()))
     }
 
+    fn cpu_each(&self, of: Contender) -> Option<f64> {
+        Some(Spread::of(self.row(of)?.rounds.iter().map(Measured::cpu_each))?.median)
+    }
+
     /// Everything.
     pub fn json(&self) -> Value {
         let mut ratios = Map::new();
         let mut spreads = Map::new();
+        let mut cpu_ratios = Map::new();
         for (name, of, to) in RATIOS {
             if let Some(spread) = self.ratio(of, to) {
                 ratios.insert(name.into(), json!((spread.median * 1000.0).round() / 1000.0));
                 spreads.insert(name.into(), spread.json());
+            }
+            if let (Some(of), Some(to)) = (self.cpu_each(of), self.cpu_each(to)) {
+                // The other way round, so that here too more is better.
+                cpu_ratios.insert(name.into(), json!((to / of * 1000.0).round() / 1000.0));
             }
         }
         let contenders = self.rows.iter().map(|row| {
             json!({
                 "name": row.contender.name(),
                 "records": row.records,
-                "counted": row.records,
                 "events_per_second": Spread::of(row.rounds.iter().map(Measured::rate)).map(Spread::json),
                 "cpu_us_per_event": Spread::of(row.rounds.iter().map(Measured::cpu_each)).map(Spread::json),
                 "rounds": row.rounds.iter().map(Measured::json).collect::<Vec<_>>(),
@@ -130,6 +138,7 @@ impl Report {
         json!({
             "ratios": ratios,
             "ratio_spreads": spreads,
+            "cpu_ratios": cpu_ratios,
             "handler": self.mode.name(),
             "contenders": contenders.collect::<Vec<_>>(),
             "waiting": waiting,

@@ -13,7 +13,6 @@ use super::work::END;
 use crate::delivery::partition::HandlerIndex;
 use crate::delivery::ports::{Observer, Tried};
 use crate::delivery::report::PartitionReport;
-use crate::delivery::verdict::Ending;
 use crate::event::{Event, TopicPartition};
 use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
 
@@ -91,7 +90,7 @@ impl Progress {
         }
     }
 
-    /// Records that are final.
+    /// Records that have a verdict; if it publishes, once the broker has that.
     pub fn finished(&self) -> u64 {
         self.finished.load(Ordering::Relaxed)
     }
@@ -106,37 +105,37 @@ impl Progress {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// The first and the last verdict, once that is given.
+    /// When the first record was read, and when the last had its verdict.
     pub fn span(&self) -> Option<(Moment, Moment)> {
         Some((*self.first.get()?, *self.last.get()?))
     }
 }
 
 impl Observer for Progress {
-    fn consumed(&self, _: &TopicPartition, _: &str, _: u64) {
-        self.first.get_or_init(Moment::now);
+    fn consumed(&self, _: &TopicPartition, event_type: &str, _: u64) {
+        if event_type != END {
+            self.first.get_or_init(Moment::now);
+        }
     }
 
-    fn tried(&self, _: HandlerIndex, _: &str, error_type: Option<&str>, tries: u64) {
+    fn tried(&self, _: HandlerIndex, event_type: &str, error_type: Option<&str>, tries: u64) {
         if error_type.is_some() {
             self.failed.fetch_add(tries, Ordering::Relaxed);
+            return;
+        }
+        if event_type == END {
+            self.ends.fetch_add(tries, Ordering::Relaxed);
+            return;
+        }
+        let before = self.finished.fetch_add(tries, Ordering::Relaxed);
+        if before + tries >= self.expected {
+            self.last.get_or_init(Moment::now);
         }
     }
 
     fn measured(&self, _: HandlerIndex, tried: &[Tried]) {
-        if !matches!(tried.first(), Some(Tried { ending: Some(Ending::Ack), .. })) {
-            return;
-        }
-        if tried.first().is_some_and(|first| first.run.event.event_type() == END) {
-            self.ends.fetch_add(tried.len() as u64, Ordering::Relaxed);
-            return;
-        }
         if let Some(latencies) = &self.latencies {
             tried.iter().for_each(|tried| latencies.record(sent(tried.run.event.record.header(SENT).flatten())));
-        }
-        let before = self.finished.fetch_add(tried.len() as u64, Ordering::Relaxed);
-        if before + tried.len() as u64 >= self.expected {
-            self.last.get_or_init(Moment::now);
         }
     }
 

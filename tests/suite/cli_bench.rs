@@ -1,0 +1,90 @@
+//! `sandbus bench`: that every record is counted, and what it prints. How fast anything is, is not tested: this
+//! machine has other work.
+
+use std::time::Duration;
+
+use sandbus_tests::{Connection, Deployment, Topic};
+use serde_json::Value;
+
+use crate::cli_outcome::Outcome;
+
+/// On a machine that has other work.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+fn bench(arguments: &[&str]) -> Outcome {
+    let connection = Connection::shared();
+    let mut all = vec!["bench", "--bootstrap-servers", connection.bootstrap()];
+    all.extend(arguments);
+    Outcome::from(Deployment::new("").run(&all, b"", PATIENCE))
+}
+
+fn positive(value: &Value) -> bool {
+    value.as_f64().is_some_and(|value| value > 0.0)
+}
+
+/// What each contender counted in its only round.
+#[track_caller]
+fn counted(result: &Value) -> Vec<(&str, u64)> {
+    let contenders = result["contenders"].as_array().unwrap_or_else(|| panic!("no contenders in {result}"));
+    let each = contenders.iter().map(|contender| {
+        assert_eq!(contender["rounds"].as_array().map(Vec::len), Some(1), "{contender}");
+        assert!(positive(&contender["events_per_second"]["median"]), "{contender}");
+        assert!(positive(&contender["cpu_us_per_event"]["median"]), "{contender}");
+        (contender["name"].as_str().unwrap(), contender["rounds"][0]["counted"].as_u64().unwrap())
+    });
+    each.collect()
+}
+
+#[test]
+fn every_contender_handles_every_record() {
+    let outcome = bench(&["--records", "20000", "--fresh-records", "2000", "--rounds", "1", "--json"]).expect(0);
+    let result = outcome.json();
+    let all = [("bare", 20_000), ("native", 20_000), ("packed", 20_000), ("typed", 20_000), ("fresh", 2_000)];
+    assert_eq!(counted(&result), all);
+    for ratio in ["packed_bare", "packed_native", "typed_bare", "fresh_bare"] {
+        assert!(positive(&result["ratios"][ratio]), "{ratio} in {result}");
+    }
+    assert!(result["machine"]["cores"].as_u64() > Some(0), "{result}");
+    assert_eq!(result["settings"]["size"], 1024);
+    assert_eq!(outcome.stderr, "", "{outcome}");
+}
+
+#[test]
+fn orders_are_parsed_and_every_instance_counts() {
+    let arguments =
+        ["--handler", "json", "--contenders", "native,packed,typed", "--instances", "7", "--partitions", "1"];
+    let mut arguments = arguments.to_vec();
+    arguments.extend(["--records", "5000", "--rounds", "1", "--json", "--no-metrics"]);
+    let result = bench(&arguments).expect(0).json();
+    assert_eq!(counted(&result), [("native", 5000), ("packed", 5000), ("typed", 5000)]);
+}
+
+#[test]
+fn what_is_published_is_there() {
+    let arguments = ["--handler", "publish", "--contenders", "native,packed", "--records", "3000", "--rounds", "1"];
+    let outcome = bench(&arguments).expect(0);
+    assert!(outcome.stdout.contains("handler publish"), "{outcome}");
+}
+
+#[test]
+fn latency_is_measured_at_the_rates_that_are_asked_for() {
+    let rates = ["--rounds", "0", "--latency", "--rates", "200,500", "--latency-time", "1s", "--json"];
+    let result = bench(&rates).expect(0).json();
+    let steps = result["latency"]["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 6, "{result}");
+    for step in steps {
+        assert_eq!(step["records"], step["rate"], "one second of it: {step}");
+        assert!(positive(&step["p50_ms"]) && step["p99_ms"].as_f64() <= step["max_ms"].as_f64(), "{step}");
+    }
+}
+
+#[test]
+fn what_cannot_be_measured_is_said() {
+    let empty = Topic::create(&Connection::shared(), 1);
+    let outcome = bench(&["--topic", empty.name(), "--rounds", "1"]).expect(1);
+    assert!(outcome.stderr.contains("there is nothing to read"), "{outcome}");
+    let outcome = bench(&["--handler", "json", "--size", "10"]).expect(2);
+    assert!(outcome.stderr.contains("--size"), "{outcome}");
+    let outcome = Outcome::from(Deployment::new("").run(&["bench", "-b", "127.0.0.1:1"], b"", PATIENCE)).expect(1);
+    assert!(outcome.stderr.contains("127.0.0.1:1"), "{outcome}");
+}
