@@ -1,0 +1,85 @@
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Counts the records of one round, and takes the time from when the first is handed to the handler until the last has been
+ * handled. Any number of threads may count.
+ */
+final class Tally {
+    private static final int FIRST_WITHIN_SECONDS = 60;
+    private static final OperatingSystemMXBean PROCESS =
+            (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+
+    private final long expected;
+    private final AtomicLong handled = new AtomicLong();
+    private final AtomicBoolean begun = new AtomicBoolean();
+    private final CountDownLatch first = new CountDownLatch(1);
+    private final CountDownLatch last = new CountDownLatch(1);
+    private volatile Moment begin;
+    private volatile Moment end;
+    private volatile Throwable failure;
+
+    Tally(long expected) {
+        this.expected = expected;
+    }
+
+    /** Handles one record and counts it. A failure ends the round: no peer is measured at retrying. */
+    void handle(Work work, byte[] value) {
+        if (begin == null && begun.compareAndSet(false, true)) {
+            begin = new Moment();
+            first.countDown();
+        }
+        try {
+            work.handle(value);
+        } catch (Exception error) {
+            fail(error);
+            return;
+        }
+        if (handled.incrementAndGet() == expected) {
+            end = new Moment();
+            last.countDown();
+        }
+    }
+
+    /** The round cannot go on. */
+    void fail(Throwable error) {
+        failure = error;
+        first.countDown();
+        last.countDown();
+    }
+
+    /** Waits until all records have been handled, or the round has lasted so long. */
+    Round await(int seconds) throws InterruptedException {
+        if (!first.await(FIRST_WITHIN_SECONDS, TimeUnit.SECONDS)) {
+            throw new IllegalStateException("no record came within " + FIRST_WITHIN_SECONDS + " s");
+        }
+        boolean complete = last.await(seconds, TimeUnit.SECONDS);
+        long records = handled.get();
+        Moment now = complete ? end : new Moment();
+        if (failure != null) {
+            throw new IllegalStateException("the handler or the consumer failed: " + failure, failure);
+        }
+        return new Round(records, now.nanos - begin.nanos, now.cpuNanos - begin.cpuNanos);
+    }
+
+    /** Records after the last one that was expected: delivered twice. */
+    long surplus() {
+        return Math.max(0, handled.get() - expected);
+    }
+
+    private static final class Moment {
+        final long nanos = System.nanoTime();
+        final long cpuNanos = PROCESS.getProcessCpuTime();
+    }
+
+    /** What one round came to. */
+    record Round(long records, long nanos, long cpuNanos) {
+        double perSecond() {
+            return records * 1e9 / nanos;
+        }
+    }
+}
