@@ -9,13 +9,16 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * Runs a peer over a whole topic, several times with a new group each, and prints one JSON line: the median round.
+ * Runs a peer over a whole topic, several times with a new group each, and prints one JSON line with the median round.
  *
  * <p>The first round only warms the virtual machine up. A waiting handler has one round: it needs no compiler.
  */
 final class Contest {
     /** A peer that consumes until it is closed. */
     interface Peer extends AutoCloseable {
+        /** Whether it has not given up. */
+        boolean alive();
+
         @Override
         void close();
     }
@@ -47,7 +50,7 @@ final class Contest {
             Tally.Round result;
             var bytes = new ByteArrayDeserializer();
             try (Peer running = start.start(new KafkaConsumer<>(properties, bytes, bytes), topic, work, tally)) {
-                result = tally.await(arguments.number("seconds"));
+                result = tally.await(running, arguments.number("seconds"));
             }
             surplus = Math.max(surplus, tally.surplus());
             if (round > 0) {

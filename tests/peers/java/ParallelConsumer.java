@@ -1,7 +1,8 @@
 import io.confluent.parallelconsumer.ParallelConsumerOptions;
 import io.confluent.parallelconsumer.ParallelConsumerOptions.CommitMode;
 import io.confluent.parallelconsumer.ParallelConsumerOptions.ProcessingOrder;
-import io.confluent.parallelconsumer.ParallelStreamProcessor;
+import io.confluent.parallelconsumer.ParallelEoSStreamProcessor;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,17 +15,18 @@ final class ParallelConsumer {
         Arguments arguments = new Arguments(words, 0);
         ProcessingOrder ordering = ProcessingOrder.valueOf(arguments.text("ordering").toUpperCase());
         int concurrency = arguments.number("concurrency");
-        int batch = arguments.number("batch");
+        int batch = Integer.getInteger("batch", 1);
+        Duration commits = Duration.ofMillis(Integer.getInteger("commit", 5000));
         Map<String, String> consumer = Map.of(
                 "enable.auto.commit", "false",
-                "max.poll.records", System.getProperty("poll", "500"),
+                "max.poll.records", System.getProperty("poll", "5000"),
                 "check.crcs", "false",
-                "max.partition.fetch.bytes", System.getProperty("mpf", "1048576"),
-                "fetch.max.bytes", "52428800");
+                "max.partition.fetch.bytes", "4194304");
         Map<String, Object> own = new LinkedHashMap<>();
         own.put("ordering", ordering);
         own.put("maxConcurrency", concurrency);
         own.put("batchSize", batch);
+        own.put("commitInterval", commits.toString());
         own.put("commitMode", CommitMode.PERIODIC_CONSUMER_ASYNCHRONOUS);
         Contest.run("parallel-consumer-" + ordering.name().toLowerCase(), arguments, consumer, own,
                 (client, topic, work, tally) -> {
@@ -34,11 +36,25 @@ final class ParallelConsumer {
                             .maxConcurrency(concurrency)
                             .batchSize(batch)
                             .commitMode(CommitMode.PERIODIC_CONSUMER_ASYNCHRONOUS)
+                            .commitInterval(commits)
+                            .messageBufferSize(Integer.getInteger("buffer", 0))
                             .build();
-                    var processor = ParallelStreamProcessor.createEosStreamProcessor(options);
+                    var processor = new ParallelEoSStreamProcessor<>(options);
                     processor.subscribe(List.of(topic));
                     processor.poll(context -> context.forEach(record -> tally.handle(work, record.value())));
-                    return processor::closeDontDrainFirst;
+                    return new Running(processor);
                 });
+    }
+
+    private record Running(ParallelEoSStreamProcessor<byte[], byte[]> processor) implements Contest.Peer {
+        @Override
+        public boolean alive() {
+            return !processor.isClosedOrFailed();
+        }
+
+        @Override
+        public void close() {
+            processor.closeDontDrainFirst();
+        }
     }
 }

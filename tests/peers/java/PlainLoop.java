@@ -1,9 +1,9 @@
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
-import java.time.Duration;
 
 /** Peer: the loop that a user of Kafka's own Java client would write. README.md says why these settings. */
 final class PlainLoop implements Contest.Peer {
@@ -39,6 +39,11 @@ final class PlainLoop implements Contest.Peer {
     }
 
     @Override
+    public boolean alive() {
+        return thread.isAlive();
+    }
+
+    @Override
     public void close() {
         closed = true;
         try {
@@ -52,10 +57,9 @@ final class PlainLoop implements Contest.Peer {
         Map<String, String> consumer = Map.of(
                 "enable.auto.commit", "true",
                 "auto.commit.interval.ms", "5000",
-                "max.poll.records", words.length > 0 ? System.getProperty("poll", "500") : "500",
+                "max.poll.records", "5000",
                 "check.crcs", "false",
-                "max.partition.fetch.bytes", System.getProperty("mpf", "1048576"),
-                "fetch.max.bytes", "52428800");
+                "max.partition.fetch.bytes", "4194304");
         Contest.run("java-consumer", new Arguments(words, 0), consumer, Map.of(), PlainLoop::new);
     }
 }

@@ -53,17 +53,29 @@ final class Tally {
     }
 
     /** Waits until all records have been handled, or the round has lasted so long. */
-    Round await(int seconds) throws InterruptedException {
-        if (!first.await(FIRST_WITHIN_SECONDS, TimeUnit.SECONDS)) {
+    Round await(Contest.Peer peer, int seconds) throws InterruptedException {
+        boolean started = await(first, peer, FIRST_WITHIN_SECONDS);
+        if (!started) {
             throw new IllegalStateException("no record came within " + FIRST_WITHIN_SECONDS + " s");
         }
-        boolean complete = last.await(seconds, TimeUnit.SECONDS);
-        long records = handled.get();
+        boolean complete = await(last, peer, seconds);
+        long records = Math.min(handled.get(), expected);
         Moment now = complete ? end : new Moment();
-        if (failure != null) {
-            throw new IllegalStateException("the handler or the consumer failed: " + failure, failure);
-        }
         return new Round(records, now.nanos - begin.nanos, now.cpuNanos - begin.cpuNanos);
+    }
+
+    private boolean await(CountDownLatch latch, Contest.Peer peer, int seconds) throws InterruptedException {
+        boolean reached = false;
+        for (int second = 0; second < seconds && !reached; second++) {
+            reached = latch.await(1, TimeUnit.SECONDS);
+            if (failure != null) {
+                throw new IllegalStateException("the handler or the consumer failed: " + failure, failure);
+            }
+            if (!reached && !peer.alive()) {
+                throw new IllegalStateException("the peer has given up; its log says why");
+            }
+        }
+        return reached;
     }
 
     /** Records after the last one that was expected: delivered twice. */

@@ -1,12 +1,15 @@
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.stream.IntStream;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.GroupListing;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -17,7 +20,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * The topic that the peers read: makes and fills it ({@code fill}), says how many records it has ({@code count}), and
- * removes it with the groups that have read it ({@code drop}).
+ * removes it and the groups that have read it ({@code drop}).
  *
  * <p>A record has the shape of those of {@code sandbus bench}: an order of 1 KiB in JSON, a key of 36 bytes out of 100,000,
  * and the headers event_type, event_id and sent.
@@ -47,7 +50,7 @@ final class Topic {
             switch (words[0]) {
                 case "fill" -> fill(admin, properties, topic, arguments.number("records"));
                 case "count" -> System.out.println(count(admin, topic));
-                case "drop" -> drop(admin, topic, arguments.text("groups"));
+                case "drop" -> drop(admin, topic, arguments.text("made").equals("yes"), arguments.text("groups"));
                 default -> throw Arguments.wrong("expected fill, count or drop, found " + words[0]);
             }
         } catch (ExecutionException error) {
@@ -123,7 +126,7 @@ final class Topic {
 
     /** 36 bytes that look like a UUID. */
     private static String uuid(long number) {
-        return new java.util.UUID(mixed(number), mixed(~number)).toString();
+        return new UUID(mixed(number), mixed(~number)).toString();
     }
 
     private static long count(Admin admin, String topic) throws ExecutionException, InterruptedException {
@@ -140,10 +143,18 @@ final class Topic {
         return admin.listOffsets(asked).all().get().values().stream().mapToLong(info -> info.offset()).sum();
     }
 
-    private static void drop(Admin admin, String topic, String groups) throws ExecutionException, InterruptedException {
-        var used = admin.listGroups().all().get().stream()
-                .map(group -> group.groupId()).filter(group -> group.startsWith(groups)).toList();
+    /** Removes all groups whose name begins like that, and the topic if this run has made it. */
+    private static void drop(Admin admin, String topic, boolean made, String groups)
+            throws ExecutionException, InterruptedException {
+        List<String> used = new ArrayList<>();
+        for (GroupListing group : admin.listGroups().all().get()) {
+            if (group.groupId().startsWith(groups)) {
+                used.add(group.groupId());
+            }
+        }
         admin.deleteConsumerGroups(used).all().get();
-        admin.deleteTopics(List.of(topic)).all().get();
+        if (made) {
+            admin.deleteTopics(List.of(topic)).all().get();
+        }
     }
 }
