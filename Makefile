@@ -14,6 +14,7 @@ help:
 	@echo 'make test     set up what is missing, and run every test against a real Kafka'
 	@echo 'make build    target/release/sandbus, and each example as target/components/NAME.wasm'
 	@echo 'make chaos    harm hosts, brokers and network for MINUTES=10, and compare everything; SEED=N repeats a run'
+	@echo 'make peers    measure other ways to handle events on a real Kafka; RECORDS=1000000'
 	@echo 'make kafka    start a real Kafka for trying things; Ctrl-C stops it'
 	@echo 'make check    format, lints, documentation, licences'
 
@@ -55,6 +56,12 @@ MINUTES ?= 10
 chaos: build
 	@scripts/setup-kafka.sh
 	@target/release/chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE))
+
+# Prints JSON Lines; tests/peers/run.sh has more options.
+.PHONY: peers
+peers: host
+	@scripts/setup-peers.sh
+	@target/release/with-kafka -- tests/peers/run.sh $(if $(RECORDS),--records $(RECORDS))
 
 .PHONY: kafka
 kafka: host
