@@ -80,8 +80,12 @@ work=$(mktemp -d)
 run=sandbus-peers-$$-$(date +%s)
 made=
 child=
-java() { "$(java_program java)" -Xmx1g -Xms1g "$@"; }
-topic_tool() { java "-Dlog4j2.level=ERROR" -cp "$work/plain:$kafka_jars" Topic "$@" --bootstrap-servers "$bootstrap" --topic "$topic"; }
+java=$(java_program java)
+# The heap's size is fixed, so that no round pays for its growth.
+heap="-Xms1g -Xmx1g"
+topic_tool() {
+    "$java" -Dlog4j2.level=ERROR -cp "$work/plain:$kafka_jars" Topic "$@" --bootstrap-servers "$bootstrap" --topic "$topic"
+}
 
 clean() {
     trap - EXIT HUP INT TERM
@@ -140,10 +144,12 @@ for name in $(printf '%s' "$peers" | tr , ' '); do
         [ "$handler" != wait ] || threads=$concurrency
         case $name in
         java-consumer)
-            peer "$handler" "$(java_program java)" -Xmx1g -Xms1g -Dlog4j2.level=ERROR -cp "$work/plain:$kafka_jars" PlainLoop
+            # shellcheck disable=SC2086 # two words
+            peer "$handler" "$java" $heap -Dlog4j2.level=ERROR -cp "$work/plain:$kafka_jars" PlainLoop
             ;;
         parallel-consumer-*)
-            peer "$handler" "$(java_program java)" -Xmx1g -Xms1g -Dorg.slf4j.simpleLogger.defaultLogLevel=error \
+            # shellcheck disable=SC2086 # two words
+            peer "$handler" "$java" $heap -Dorg.slf4j.simpleLogger.defaultLogLevel=error \
                 -cp "$work/parallel:$parallel_jars" ParallelConsumer \
                 --ordering "${name##*-}" --concurrency "$threads"
             ;;
