@@ -1,6 +1,6 @@
 #!/bin/sh
-# Measures the peers: other ways to run a handler on Kafka. One JSON line for each peer and handler goes to stdout, words
-# to stderr. README.md beside this file says how the peers are set, and why.
+# Measures the peers: other ways to run a handler on Kafka. One JSON line for each peer and handler goes to stdout,
+# words to stderr. README.md beside this file says how the peers are set, and why.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../scripts/debian.sh"
@@ -8,8 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 usage="usage: tests/peers/run.sh [OPTION...]
   --bootstrap-servers HOST:PORT  the Kafka to use (default: \$SANDBUS_TEST_KAFKA, which with-kafka sets)
-  --topic NAME     a topic that holds orders as \`sandbus bench\` writes them; eventsource-py asks for a name that ends in
-                   .stream (default: a new one, deleted at the end)
+  --topic NAME     a topic that holds orders as \`sandbus bench\` writes them; eventsource-py asks for a name that
+                   ends in .stream (default: a new one, deleted at the end)
   --records N      how many records a new topic is filled with (default: 1000000)
   --rounds N       measured rounds of each (default: 3); the median is reported
   --seconds N      the longest that a round may last (default: 30)
@@ -84,7 +84,8 @@ java=$(java_program java)
 # The heap's size is fixed, so that no round pays for its growth.
 heap="-Xms1g -Xmx1g"
 topic_tool() {
-    "$java" -Dlog4j2.level=ERROR -cp "$work/plain:$kafka_jars" Topic "$@" --bootstrap-servers "$bootstrap" --topic "$topic"
+    "$java" -Dlog4j2.level=ERROR -cp "$work/plain:$kafka_jars" Topic "$@" \
+        --bootstrap-servers "$bootstrap" --topic "$topic"
 }
 
 clean() {
@@ -92,7 +93,8 @@ clean() {
     [ -z "$child" ] || kill "$child" 2>/dev/null || true
     [ -z "$child" ] || wait "$child" 2>/dev/null || true
     if [ -e "$work/used" ]; then
-        topic_tool drop --groups "$run" --made "${made:-no}" || printf 'could not delete what %s has left behind\n' "$run" >&2
+        topic_tool drop --groups "$run" --made "${made:-no}" ||
+            printf 'could not delete the topic and the groups of %s\n' "$run" >&2
     fi
     rm -rf "$work"
 }

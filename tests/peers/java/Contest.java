@@ -51,6 +51,10 @@ final class Contest {
             var bytes = new ByteArrayDeserializer();
             try (Peer running = start.start(new KafkaConsumer<>(properties, bytes, bytes), topic, work, tally)) {
                 result = tally.await(running, arguments.number("seconds"));
+            } catch (IllegalStateException error) {
+                System.err.println("error: topic " + topic + ": " + error.getMessage());
+                System.exit(1);
+                return;
             }
             surplus = Math.max(surplus, tally.surplus());
             if (round > 0) {
@@ -59,7 +63,7 @@ final class Contest {
         }
         List<Tally.Round> sorted = new ArrayList<>(measured);
         sorted.sort(Comparator.comparingDouble(Tally.Round::perSecond));
-        Tally.Round median = sorted.get(sorted.size() / 2);
+        Tally.Round median = sorted.get((sorted.size() - 1) / 2);
         Map<String, Object> settings = new LinkedHashMap<>(own);
         settings.putAll(consumer);
         Map<String, Object> line = new LinkedHashMap<>();

@@ -6,8 +6,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Counts the records of one round, and takes the time from when the first is handed to the handler until the last has been
- * handled. Any number of threads may count.
+ * Counts the records of one round, and takes the time from when the first is handed to the handler until the last has
+ * been handled. Any number of threads may count.
  */
 final class Tally {
     private static final int FIRST_WITHIN_SECONDS = 60;
@@ -69,7 +69,7 @@ final class Tally {
         for (int second = 0; second < seconds && !reached; second++) {
             reached = latch.await(1, TimeUnit.SECONDS);
             if (failure != null) {
-                throw new IllegalStateException("the handler or the consumer failed: " + failure, failure);
+                throw new IllegalStateException("the handler or the consumer failed: " + failure);
             }
             if (!reached && !peer.alive()) {
                 throw new IllegalStateException("the peer has given up; its log says why");

@@ -12,8 +12,10 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.GroupListing;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.GroupState;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -22,8 +24,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * The topic that the peers read: makes and fills it ({@code fill}), says how many records it has ({@code count}), and
  * removes it and the groups that have read it ({@code drop}).
  *
- * <p>A record has the shape of those of {@code sandbus bench}: an order of 1 KiB in JSON, a key of 36 bytes out of 100,000,
- * and the headers event_type, event_id and sent.
+ * <p>A record has the shape of those of {@code sandbus bench}: an order of 1 KiB in JSON, a key of 36 bytes out of
+ * 100,000, and the headers event_type, event_id and sent.
  */
 final class Topic {
     private static final int PARTITIONS = 4;
@@ -146,15 +148,20 @@ final class Topic {
     /** Removes all groups whose name begins like that, and the topic if this run has made it. */
     private static void drop(Admin admin, String topic, boolean made, String groups)
             throws ExecutionException, InterruptedException {
+        if (made) {
+            admin.deleteTopics(List.of(topic)).all().get();
+        }
         List<String> used = new ArrayList<>();
         for (GroupListing group : admin.listGroups().all().get()) {
             if (group.groupId().startsWith(groups)) {
                 used.add(group.groupId());
+                if (!group.groupState().equals(Optional.of(GroupState.EMPTY))) {
+                    // Of a peer that was ended in the middle.
+                    var everybody = new RemoveMembersFromConsumerGroupOptions();
+                    admin.removeMembersFromConsumerGroup(group.groupId(), everybody).all().get();
+                }
             }
         }
         admin.deleteConsumerGroups(used).all().get();
-        if (made) {
-            admin.deleteTopics(List.of(topic)).all().get();
-        }
     }
 }
