@@ -15,6 +15,7 @@ help:
 	@echo 'make build    target/release/sandbus, and each example as target/components/NAME.wasm'
 	@echo 'make bench    how fast the host is, against a bare loop and native code; BENCH="..." are options of sandbus bench'
 	@echo 'make chaos    harm hosts, brokers and network for MINUTES=10, and compare everything; SEED=N repeats a run'
+	@echo 'make peers    measure other ways to handle events on a real Kafka; RECORDS=1000000'
 	@echo 'make kafka    start a real Kafka for trying things; Ctrl-C stops it'
 	@echo 'make check    format, lints, documentation, licences'
 
@@ -63,6 +64,12 @@ MINUTES ?= 10
 chaos: build
 	@scripts/setup-kafka.sh
 	@target/release/chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE))
+
+# Prints JSON Lines; tests/peers/run.sh has more options.
+.PHONY: peers
+peers: host
+	@scripts/setup-peers.sh
+	@target/release/with-kafka -- tests/peers/run.sh $(if $(RECORDS),--records $(RECORDS))
 
 .PHONY: kafka
 kafka: host
