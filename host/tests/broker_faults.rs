@@ -53,7 +53,7 @@ impl Seen {
 
 impl Observer for Seen {
     fn consumed(&self, _: &TopicPartition, _: &str, _: u64) {}
-    fn tried(&self, _: HandlerIndex, _: &str, error_type: Option<&str>) {
+    fn tried(&self, _: HandlerIndex, _: &str, error_type: Option<&str>, _: u64) {
         self.add(&format!("tried {}", error_type.unwrap_or("ok")));
     }
     fn measured(&self, _: HandlerIndex, _: &[Tried]) {}

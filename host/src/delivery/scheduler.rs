@@ -504,8 +504,11 @@ impl<E: Clone> Scheduler<E> {
     /// Shows each event that came before that time, and is not final, to `keep`, once. Answers whether there
     /// are others that are not final.
     pub fn keep_old(&mut self, before: Instant, mut keep: impl FnMut(&mut E)) -> bool {
-        let partitions = self.partitions.values_mut();
-        partitions.fold(false, |others, assigned| assigned.partition.keep_old(before, &mut keep) || others)
+        let mut others = false;
+        for assigned in self.partitions.values_mut() {
+            others |= assigned.partition.keep_old(before, &mut keep);
+        }
+        others
     }
 
     /// Every assigned partition as it is now.
