@@ -70,6 +70,11 @@ impl Event {
         self.record.identity().map_or(self.record.topic().as_bytes(), of)
     }
 
+    /// Whether both have the same type.
+    pub fn is_of_type_of(&self, other: &Event) -> bool {
+        self.record.is_of_type_of(&other.record) || self.type_bytes() == other.type_bytes()
+    }
+
     /// The bytes of its id, which are UTF-8 and not empty. `None`: it has no other than the record's coordinates.
     pub fn id_bytes(&self) -> Option<&[u8]> {
         self.record.identity().ok().and_then(|identity| identity.own_id(&self.record))

@@ -279,6 +279,7 @@ impl Engine {
                 self.receive(assignment, record, now, &mut counted);
             }
             counted.report(&*self.observer);
+            self.wanting.let_go();
             self.obey();
         }
     }
@@ -363,9 +364,8 @@ impl Engine {
         let mut known = 0;
         for tried in alike {
             let Tried { run, ending: Some(ending), .. } = tried else { continue };
-            if self.scheduler.knows(run.id) {
+            if self.scheduler.ended(run.id, ending, false, now, 0.0, &mut self.commands) {
                 known += 1;
-                self.scheduler.ended(run.id, ending, false, now, 0.0, &mut self.commands);
                 self.log(handler, run, ending);
             }
         }
@@ -489,7 +489,7 @@ struct Counted(Option<(Event, u64)>);
 impl Counted {
     fn add(&mut self, event: &Event, observer: &dyn Observer) {
         match &mut self.0 {
-            Some((first, count)) if first.type_bytes() == event.type_bytes() => *count += 1,
+            Some((first, count)) if first.is_of_type_of(event) => *count += 1,
             _ => {
                 self.report(observer);
                 self.0 = Some((event.clone(), 1));
@@ -516,14 +516,19 @@ struct Wanting {
 }
 
 impl Wanting {
+    /// Holds nothing of a batch any more.
+    fn let_go(&mut self) {
+        self.last = self.last.take().map(|last| last.detached());
+    }
+
     fn find(&mut self, handlers: &[EngineHandler], event: &Event) {
         let is_like =
-            |last: &Event| last.type_bytes() == event.type_bytes() && last.record.topic() == event.record.topic();
+            |last: &Event| last.is_of_type_of(event) && last.record.topic() == event.record.topic();
         if !self.last.as_ref().is_some_and(is_like) {
             let wanting = handlers.iter().enumerate().filter(|(_, handler)| handler.subscription.wants(event));
             self.handlers.clear();
             self.handlers.extend(wanting.map(|(index, _)| index as HandlerIndex));
-            self.last = Some(event.detached());
+            self.last = Some(event.clone());
         }
     }
 }

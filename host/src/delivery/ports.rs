@@ -70,7 +70,7 @@ impl Tried {
         alike
             && self.outbox.is_empty()
             && other.outbox.is_empty()
-            && self.run.event.type_bytes() == other.run.event.type_bytes()
+            && self.run.event.is_of_type_of(&other.run.event)
     }
 
     /// Of a try that did not run.

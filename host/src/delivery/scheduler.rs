@@ -379,7 +379,8 @@ impl<E: Clone> Scheduler<E> {
     }
 
     /// A try ended. `settles_later`: what it published is not acknowledged yet,
-    /// and [`Self::settled`] or [`Self::refused`] will follow. `draw` is uniform in 0 to 1.
+    /// and [`Self::settled`] or [`Self::refused`] will follow. `draw` is uniform in 0 to 1. Answers whether
+    /// the delivery was still under way: what ends otherwise counts for nobody.
     pub fn ended(
         &mut self,
         id: DeliveryId,
@@ -388,11 +389,14 @@ impl<E: Clone> Scheduler<E> {
         now: Instant,
         draw: f64,
         out: &mut Vec<Command<E>>,
-    ) {
+    ) -> bool {
         let assignment = self.current(id.assignment);
+        let mut known = false;
         self.decide(assignment, out, |partition, effects| {
+            known = partition.has(id.key);
             partition.ended(id.key, ending, settles_later, now, draw, effects);
         });
+        known
     }
 
     /// The broker has acknowledged all that belongs to this delivery.

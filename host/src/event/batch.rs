@@ -51,6 +51,8 @@ struct Entry {
     /// Of key, value and headers.
     bytes: u32,
     key_hash: u64,
+    /// The same as that of its neighbour where both have the same type.
+    type_run: u32,
     identity: Result<Identity, Box<Undecodable>>,
 }
 
@@ -91,6 +93,12 @@ fn held_bytes(entries: &[Entry], headers: &[(Bytes, Bytes)], index: usize) -> u6
 fn header_range(entries: &[Entry], headers: &[(Bytes, Bytes)], index: usize) -> std::ops::Range<usize> {
     let begins = |index: usize| entries.get(index).map_or(headers.len(), |entry| entry.headers as usize);
     begins(index)..begins(index + 1)
+}
+
+/// Where the type of a record stands, if that is a header.
+fn type_of(entries: &[Entry], headers: &[(Bytes, Bytes)], index: usize) -> Option<Bytes> {
+    let place = entries.get(index)?.identity.as_ref().ok()?.type_header()?;
+    headers.get(header_range(entries, headers, index))?.get(place).map(|(_, value)| *value)
 }
 
 /// Records of one partition, in its order.
@@ -145,6 +153,7 @@ impl BatchBuilder {
             bytes: (key.length() + value.length()) as u32,
             // Found when the batch is whole.
             key_hash: 0,
+            type_run: 0,
             identity: Ok(Identity::default()),
         });
     }
@@ -207,7 +216,17 @@ impl BatchBuilder {
             entry.key_hash = KEYS.hash_one(key);
             entry.identity = Identity::of(headers, value).map_err(Box::new);
         }
-        let BatchBuilder { topic_partition, entries, headers } = self;
+        let BatchBuilder { topic_partition, mut entries, headers } = self;
+        let mut run = 0;
+        for index in 1..entries.len() {
+            let types = [index - 1, index].map(|index| type_of(&entries, &headers, index));
+            // SAFETY: the same.
+            let [before, this] = types.map(|place| place.and_then(|place| unsafe { place.get() }));
+            run += u32::from(before != this || this.is_none());
+            if let Some(entry) = entries.get_mut(index) {
+                entry.type_run = run;
+            }
+        }
         Kept { topic_partition, entries, headers, own, _owner: owner }
     }
 }
@@ -281,6 +300,11 @@ impl Record {
     /// The value of the first header of that name. The outer `Option` tells whether there is one.
     pub fn header(&self, name: &str) -> Option<Option<&[u8]>> {
         self.headers().find(|(n, _)| *n == name.as_bytes()).map(|(_, v)| v)
+    }
+
+    /// Whether both are known to have the same type, without looking: neighbours of one batch.
+    pub fn is_of_type_of(&self, other: &Record) -> bool {
+        Arc::ptr_eq(&self.batch, &other.batch) && self.entry().type_run == other.entry().type_run
     }
 
     /// A number for its key: the same for equal keys, and for records without one, in this process.

@@ -131,6 +131,14 @@ impl Identity {
         self.bytes(self.event_type, record, |texts| &texts.event_type).unwrap_or(record.topic().as_bytes())
     }
 
+    /// The number of the header that is the type, if one is.
+    pub fn type_header(&self) -> Option<usize> {
+        match self.event_type {
+            Place::Header(index) => Some(index as usize),
+            _ => None,
+        }
+    }
+
     /// The id, in UTF-8, of the record that it was found in. `None`: its coordinates.
     pub fn own_id<'a>(&'a self, record: &'a Record) -> Option<&'a [u8]> {
         self.bytes(self.id, record, |texts| &texts.id)
