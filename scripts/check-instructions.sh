@@ -62,9 +62,12 @@ for part in engine packed typed; do
     expected=$(sed -n "s/^$part //p" "$kept")
     [ -n "$expected" ] || fail "$kept says nothing of $part"
     change=$(((figure - expected) * 1000 / expected))
-    printf '%-7s %6d instructions per event, %6d are kept (%+d.%d %%)\n' "$part" "$figure" "$expected" \
-        $((change / 10)) $((${change#-} % 10))
-    if [ "${change#-}" -gt $((tolerance * 10)) ]; then
+    off=${change#-}
+    sign=+
+    [ "$off" = "$change" ] || sign=-
+    printf '%-7s %6d instructions per event, %6d are kept (%s%d.%d %%)\n' "$part" "$figure" "$expected" \
+        "$sign" $((off / 10)) $((off % 10))
+    if [ "$off" -gt $((tolerance * 10)) ]; then
         failed="$failed $part"
     fi
 done
