@@ -18,6 +18,7 @@ help:
 	@echo 'make peers    measure other ways to handle events on a real Kafka; RECORDS=1000000'
 	@echo 'make kafka    start a real Kafka for trying things; Ctrl-C stops it'
 	@echo 'make check    format, lints, documentation, licences'
+	@echo 'make instructions  compare the instructions that an event takes with those that are kept; needs valgrind'
 
 .PHONY: setup
 setup:
@@ -79,3 +80,7 @@ kafka: host
 .PHONY: check
 check: setup
 	@scripts/check.sh
+
+.PHONY: instructions
+instructions: build
+	@scripts/check-instructions.sh

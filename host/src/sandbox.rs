@@ -45,12 +45,21 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Room for `max_instances` at once, and no more than `table_elements` in any table.
+    /// Room for `max_instances` at once besides those that are being loaded, and no more than `table_elements` in any
+    /// table.
     ///
     /// # Errors
     /// Where the platform has no room for the pool, or the engine cannot be made.
     pub fn new(max_instances: u32, table_elements: u32) -> anyhow::Result<Sandbox> {
-        let engine = Engine::new(&engine_config(max_instances, table_elements)).map_err(anyhow::Error::from).context(
+        Sandbox::without_reserve(max_instances.saturating_add(RESERVE), table_elements)
+    }
+
+    /// Room for `instances` in all. Each takes 8 GiB of address space, of which a tool such as valgrind has little.
+    ///
+    /// # Errors
+    /// As [`Sandbox::new`].
+    pub fn without_reserve(instances: u32, table_elements: u32) -> anyhow::Result<Sandbox> {
+        let engine = Engine::new(&engine_config(instances, table_elements)).map_err(anyhow::Error::from).context(
             "cannot reserve address space for the instances; is there a limit on virtual memory \
              (ulimit -v), or is sandbox.max_instances larger than needed?",
         )?;
@@ -63,8 +72,7 @@ impl Sandbox {
     }
 }
 
-fn engine_config(max_instances: u32, table_elements: u32) -> Config {
-    let instances = max_instances.saturating_add(RESERVE);
+fn engine_config(instances: u32, table_elements: u32) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES))

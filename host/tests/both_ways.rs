@@ -4,7 +4,7 @@
 //! typed way and by the packed way, alone and among others in one batch. Endings, what is published, and logs and
 //! metrics with the event that they belong to must be the same. Needs no broker, but what `make build` leaves.
 
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};

@@ -15,7 +15,8 @@ publishes = 3
 publish = ["out"]
 "#;
 
-const KIB: usize = 1 << 10;
+/// Bytes of a value that does not matter.
+const SMALL: usize = 16;
 
 /// A script, and what a try of it ends in, as [`ended`] shows it.
 struct Case(&'static str, &'static str);
@@ -84,7 +85,7 @@ fn check(subject: &Subject, script: Option<&[u8]>, value: usize, attempt: u32, e
 
     // Each neighbour takes the whole of its own quotas, so that none has a part of another's.
     let calm = Some(b"count:calm;log-flood:5;publish:out;publish:out;publish:out".as_slice());
-    let neighbour = |offset, lane| a_try(event(offset, calm, KIB), 1, lane);
+    let neighbour = |offset, lane| a_try(event(offset, calm, SMALL), 1, lane);
     let elsewhere = DeliveryId { assignment: Assignment(9), ..DeliveryId::none() };
     let batch = [
         neighbour(0, Some(1)),
@@ -116,7 +117,7 @@ fn check(subject: &Subject, script: Option<&[u8]>, value: usize, attempt: u32, e
 fn every_step_ends_alike() {
     let subject = Subject::new("probe", KEYS);
     for Case(script, ends) in SCRIPTS {
-        check(&subject, Some(script.as_bytes()), KIB, 1, ends);
+        check(&subject, Some(script.as_bytes()), SMALL, 1, ends);
     }
 }
 
@@ -124,15 +125,15 @@ fn every_step_ends_alike() {
 fn the_attempt_counts_alike() {
     let subject = Subject::new("probe", KEYS);
     for (attempt, ends) in [(1, "retry"), (2, "error a: b"), (3, "skip"), (u32::MAX, "skip")] {
-        check(&subject, Some(b"until:2:retry;until:3:error:a:b;skip"), KIB, attempt, ends);
+        check(&subject, Some(b"until:2:retry;until:3:error:a:b;skip"), SMALL, attempt, ends);
     }
 }
 
 #[test]
 fn a_script_is_read_alike() {
     let subject = Subject::new("probe", KEYS);
-    check(&subject, None, KIB, 1, "ack");
-    check(&subject, Some(b"sk\xffip"), KIB, 1, "error bad_step: sk\u{fffd}ip");
+    check(&subject, None, SMALL, 1, "ack");
+    check(&subject, Some(b"sk\xffip"), SMALL, 1, "error bad_step: sk\u{fffd}ip");
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn what_is_published_is_bounded_alike() {
 #[test]
 fn time_is_up_alike() {
     let subject = Subject::new("probe", &KEYS.replace("30s", "1s"));
-    check(&subject, Some(b"sleep:1000s"), KIB, 1, "fault timeout");
+    check(&subject, Some(b"sleep:1000s"), SMALL, 1, "fault timeout");
 }
 
 /// The instance lives on from event to event, and from batch to batch.
@@ -158,7 +159,7 @@ fn results_are_reported_alike() {
     let subject = Subject::new("probe", &keys);
     let (mut typed, mut packed) = subject.ways();
     let batch: Vec<_> = [(0, "log:a"), (1, "retry"), (2, "publish:out"), (3, "publish:elsewhere"), (4, "skip")]
-        .map(|(offset, script)| a_try(event(offset, Some(script.as_bytes()), KIB), 1, None))
+        .map(|(offset, script)| a_try(event(offset, Some(script.as_bytes()), SMALL), 1, None))
         .into();
     for round in 0..3 {
         let [by_event, by_frame] = [&mut typed, &mut packed].map(|way| {
