@@ -55,6 +55,11 @@ impl Buffer {
         })
     }
 
+    /// The bound, in bytes.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
     /// Bytes held now, over all partitions.
     pub fn held(&self) -> u64 {
         self.held.load(Ordering::Relaxed)

@@ -522,8 +522,7 @@ impl Wanting {
     }
 
     fn find(&mut self, handlers: &[EngineHandler], event: &Event) {
-        let is_like =
-            |last: &Event| last.is_of_type_of(event) && last.record.topic() == event.record.topic();
+        let is_like = |last: &Event| last.is_of_type_of(event) && last.record.topic() == event.record.topic();
         if !self.last.as_ref().is_some_and(is_like) {
             let wanting = handlers.iter().enumerate().filter(|(_, handler)| handler.subscription.wants(event));
             self.handlers.clear();

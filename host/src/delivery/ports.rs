@@ -67,10 +67,7 @@ impl Tried {
             (&self.ending, &other.ending),
             (Some(Ending::Ack), Some(Ending::Ack)) | (Some(Ending::Skip), Some(Ending::Skip))
         );
-        alike
-            && self.outbox.is_empty()
-            && other.outbox.is_empty()
-            && self.run.event.is_of_type_of(&other.run.event)
+        alike && self.outbox.is_empty() && other.outbox.is_empty() && self.run.event.is_of_type_of(&other.run.event)
     }
 
     /// Of a try that did not run.

@@ -159,7 +159,7 @@ pub fn start(
     let consumer: BaseConsumer<GroupContext> =
         configure(cluster, &settings.group).create_with_context(context).map_err(super::not_accepted)?;
     let (consumer, alarm) = (Arc::new(consumer), Arc::new(Alarm::new()?));
-    let fetcher = Fetcher::new(cluster, &settings.group, alarm.clone())?;
+    let fetcher = Fetcher::new(cluster, &settings.group, settings.buffer.limit(), alarm.clone())?;
     let (sender, controls) = unbounded();
     let events = EventQueue::of(&consumer, alarm.raw()).context("the consumer has no queue")?;
     let group = settings.group.clone();
