@@ -419,3 +419,78 @@ impl RecordBuilder {
         Record { batch: Arc::new(kept), index: 0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// Owns what a batch refers to, and says when it is gone.
+    struct Owner {
+        _bytes: Vec<Vec<u8>>,
+        gone: Arc<AtomicBool>,
+    }
+
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            self.gone.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Records with these types, none of which has another header.
+    fn batch(types: &[&str]) -> (Batch, Arc<AtomicBool>) {
+        let bytes: Vec<Vec<u8>> = types.iter().map(|event_type| event_type.as_bytes().to_vec()).collect();
+        let gone = Arc::new(AtomicBool::new(false));
+        let mut builder = BatchBuilder::new(TopicPartition { topic: "t".into(), partition: 1 }, types.len());
+        for (offset, event_type) in bytes.iter().enumerate() {
+            builder.push(offset as i64, None, Some(event_type), Some(event_type));
+            builder.header(b"event_type", Some(event_type));
+        }
+        // SAFETY: the owner keeps the vectors, whose contents do not move.
+        let batch = unsafe { builder.build(Box::new(Owner { _bytes: bytes, gone: gone.clone() })) };
+        (batch, gone)
+    }
+
+    #[test]
+    fn the_owner_stays_until_the_last_record_goes_and_a_detached_one_needs_none() {
+        let (batch, gone) = batch(&["a", "b"]);
+        let [first, second] = [0, 1].map(|at| batch.get(at).unwrap());
+        drop(batch);
+        drop(first);
+        assert!(!gone.load(Ordering::Relaxed));
+        let copy = second.detached();
+        drop(second);
+        assert!(gone.load(Ordering::Relaxed));
+        assert_eq!(
+            (copy.offset(), copy.partition(), copy.key(), copy.value()),
+            (1, 1, Some(&b"b"[..]), Some(&b"b"[..]))
+        );
+        assert_eq!(copy.header("event_type"), Some(Some(&b"b"[..])));
+    }
+
+    #[test]
+    fn a_record_that_was_pushed_may_be_taken_away_again() {
+        let mut builder = BatchBuilder::new(TopicPartition { topic: "t".into(), partition: 0 }, 0);
+        builder.push(0, None, None, Some(b"value"));
+        let one = builder.last_held_bytes();
+        builder.push(1, None, None, None);
+        builder.header(b"name", Some(b"more"));
+        assert!(builder.last_held_bytes() != one);
+        builder.pop();
+        assert_eq!((builder.len(), builder.last_held_bytes()), (1, one));
+        // SAFETY: what was pushed is static.
+        let batch = unsafe { builder.build(Box::new(())) };
+        assert_eq!(batch.get(0).unwrap().headers().len(), 0);
+        assert!(batch.get(1).is_none());
+    }
+
+    #[test]
+    fn neighbours_of_one_type_are_known_without_looking() {
+        let (batch, _) = batch(&["a", "a", "b", "a"]);
+        let of = |at| batch.get(at).unwrap();
+        assert!(of(0).is_of_type_of(&of(1)));
+        assert!(!of(1).is_of_type_of(&of(2)) && !of(0).is_of_type_of(&of(3)));
+        assert!(!of(0).is_of_type_of(&of(1).detached()), "that takes a look");
+    }
+}

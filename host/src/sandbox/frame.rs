@@ -102,15 +102,16 @@ struct Out<'a> {
     at: usize,
 }
 
-/// A reference, as it stands in the frame.
-type Reference = [u8; 8];
+/// A reference, as a little-endian number.
+type Reference = u64;
 
 fn reference(offset: usize, length: u32) -> Reference {
-    let mut reference = [0; 8];
-    let (first, second) = reference.split_at_mut(4);
-    first.copy_from_slice(&(offset as u32).to_le_bytes());
-    second.copy_from_slice(&length.to_le_bytes());
-    reference
+    pair(offset as u32, length)
+}
+
+/// Two numbers that stand one behind the other.
+fn pair(first: u32, second: u32) -> u64 {
+    u64::from(first) | u64::from(second) << 32
 }
 
 impl Out<'_> {
@@ -118,6 +119,14 @@ impl Out<'_> {
         // A frame is written into as many bytes as it was measured to need.
         if let Some(place) = self.bytes.as_mut().and_then(|bytes| bytes.get_mut(at..)?.get_mut(..what.len())) {
             place.copy_from_slice(what);
+        }
+    }
+
+    fn set_words(&mut self, at: usize, words: &[u64]) {
+        let place = self.bytes.as_mut().and_then(|bytes| bytes.get_mut(at..)?.get_mut(..words.len() * 8));
+        let Some(place) = place else { return };
+        for (place, word) in place.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
         }
     }
 
@@ -170,8 +179,7 @@ fn write(batch: &[Try], length: usize, out: &mut Out<'_>) {
                 if value.is_some() && value == id.map(<[u8]>::as_ptr_range) {
                     id_at = Some(place);
                 }
-                out.set(table + entry * ENTRY, &name);
-                out.set(table + entry * ENTRY + 8, &place);
+                out.set_words(table + entry * ENTRY, &[name, place]);
             }
             reference(table, (count * ENTRY) as u32)
         };
@@ -180,30 +188,24 @@ fn write(batch: &[Try], length: usize, out: &mut Out<'_>) {
         let id_at = id_at.unwrap_or_else(|| out.optional(id));
         let (key, value) = (out.optional(record.key()), out.optional(record.value()));
 
-        let mut fields = [0; EVENT];
         let lane = lanes.of(run);
         // Kafka's partitions and offsets are never negative, and neither are the times that we show.
         let timestamp = record.timestamp().filter(|millis| *millis >= 0).unwrap_or(-1);
-        let mut rest = fields.as_mut_slice();
-        for field in [
-            lane.to_le_bytes().as_slice(),
-            &run.attempt.to_le_bytes(),
-            &record.partition().to_le_bytes(),
-            &(count as u32).to_le_bytes(),
-            &record.offset().to_le_bytes(),
-            &timestamp.to_le_bytes(),
-            &topic_at,
-            &type_at,
-            &id_at,
-            &key,
-            &value,
-            &entries,
-        ] {
-            let (place, others) = std::mem::take(&mut rest).split_at_mut(field.len());
-            place.copy_from_slice(field);
-            rest = others;
-        }
-        out.set(HEADER + index * EVENT, &fields);
+        out.set_words(
+            HEADER + index * EVENT,
+            &[
+                pair(lane, run.attempt),
+                pair(record.partition() as u32, count as u32),
+                record.offset() as u64,
+                timestamp as u64,
+                topic_at,
+                type_at,
+                id_at,
+                key,
+                value,
+                entries,
+            ],
+        );
     }
     let lanes = lanes.count;
     for (at, field) in [

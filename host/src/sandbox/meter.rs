@@ -1,13 +1,16 @@
 //! How much CPU a try takes: the time of the threads that ran it, while they ran it.
 //!
-//! A guest's call is a future; [`Metered`] reads the thread's CPU clock around each poll, and the epoch
-//! callback reads it in between, so that a guest that never returns is measured too.
+//! A guest's call is a future; [`Metered`] measures each poll of it, and the epoch callback looks in between, so
+//! that a guest that never returns is measured too. To read a thread's CPU clock is a call to the kernel, which
+//! costs as much as a small handler: what takes less than [`SHORT`] counts as its wall clock, and the CPU clock is
+//! read where that was longer.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -15,6 +18,33 @@ use rustix::time::{ClockId, clock_gettime};
 fn thread_cpu() -> u64 {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     (now.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(now.tv_nsec as u64)
+}
+
+/// Below this, CPU time and wall clock are taken for the same. A thread that loses its core does so for longer.
+const SHORT: Duration = Duration::from_millis(1);
+
+thread_local! {
+    /// When this thread's CPU clock was last read, and what it said.
+    static LAST: Cell<Option<(Instant, u64)>> = const { Cell::new(None) };
+}
+
+/// Reads the thread's CPU clock, and remembers it.
+fn read(now: Instant) -> u64 {
+    let cpu = thread_cpu();
+    LAST.set(Some((now, cpu)));
+    cpu
+}
+
+/// What the thread's CPU clock says now, where it was read a short while ago without being read.
+fn about(now: Instant) -> u64 {
+    match LAST.get() {
+        Some((then, cpu)) if now.saturating_duration_since(then) < SHORT => cpu.saturating_add(nanoseconds(now - then)),
+        _ => read(now),
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The CPU time of one call. Written by one thread at a time: the one that polls the call.
@@ -59,10 +89,14 @@ impl<F: Future> Future for Metered<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let before = thread_cpu();
+        let started = Instant::now();
+        let before = about(started);
         self.meter.polled_at.store(before, Ordering::Relaxed);
         let poll = self.call.as_mut().poll(context);
-        self.meter.used.fetch_add(thread_cpu().saturating_sub(before), Ordering::Relaxed);
+        let now = Instant::now();
+        let took = now.saturating_duration_since(started);
+        let used = if took < SHORT { nanoseconds(took) } else { read(now).saturating_sub(before) };
+        self.meter.used.fetch_add(used, Ordering::Relaxed);
         poll
     }
 }
