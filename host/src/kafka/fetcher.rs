@@ -25,8 +25,11 @@ pub struct Fetcher {
     alarm: Arc<Alarm>,
 }
 
-/// Part of `max_buffer` that may be fetched ahead of each partition.
-const AHEAD: u64 = 16;
+/// Bytes that may be fetched ahead of each partition, where the process may hold so many: 16 MiB with the 256 MiB
+/// that are the default, and less than in proportion with less, for who sets that has little memory.
+fn ahead(max_buffer: u64) -> u64 {
+    (max_buffer.saturating_sub(32 << 20) / 14).clamp(2 << 20, 16 << 20)
+}
 
 /// What the fetcher is configured with. `max_buffer` is what the process may hold, in bytes.
 pub(super) fn configure(cluster: &Cluster, group: &str, max_buffer: u64) -> ClientConfig {
@@ -53,8 +56,8 @@ pub(super) fn configure(cluster: &Cluster, group: &str, max_buffer: u64) -> Clie
     // Each partition has a queue of its own. These bound what is fetched ahead of it, and look again soon when
     // it has been emptied. A queue that is full is left out of the next fetch, of which there is but one at a
     // time: with 2 MiB mostly all but one were, which halved the speed.
-    let ahead = (max_buffer / AHEAD).clamp(2 << 20, 16 << 20) >> 10;
-    for (name, value) in [("queued.max.messages.kbytes", &*ahead.to_string()), ("fetch.queue.backoff.ms", "5")] {
+    let ahead = (ahead(max_buffer) >> 10).to_string();
+    for (name, value) in [("queued.max.messages.kbytes", &*ahead), ("fetch.queue.backoff.ms", "5")] {
         if cluster.kafka.properties.get(name).is_none() {
             config.set(name, value);
         }
