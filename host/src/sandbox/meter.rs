@@ -2,7 +2,7 @@
 //!
 //! A guest's call is a future; [`Metered`] measures each poll of it, and the epoch callback looks in between, so
 //! that a guest that never returns is measured too. To read a thread's CPU clock is a call to the kernel, which
-//! costs as much as a small handler: what takes less than [`SHORT`] counts as its wall clock, and the CPU clock is
+//! costs as much as a small handler: what takes less than a millisecond counts as its wall clock, and the CPU clock is
 //! read where that was longer.
 
 use std::cell::Cell;
