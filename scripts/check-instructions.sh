@@ -2,14 +2,14 @@
 # Counts the instructions that an event takes in the engine and at the border to a guest, by callgrind, and compares
 # with host/benches/instructions.txt: a check that does not depend on the clock. `--update` writes that file anew.
 #
-# Without valgrind it says so and does nothing; where CI is set it installs it.
+# Without valgrind it says so and does nothing.
 set -eu
 cd "$(dirname "$0")"
 . ./debian.sh
 cd ..
 
 kept=host/benches/instructions.txt
-tolerance=5 # per cent
+tolerance=10 # per cent: processors differ in what the C library copies with
 case "${1:-}" in
 '' | --update) ;;
 *) fail "usage: scripts/check-instructions.sh [--update]" ;;
@@ -20,11 +20,8 @@ if [ "$(uname -m)" != x86_64 ]; then
     exit 0
 fi
 if ! command -v valgrind >/dev/null; then
-    if [ -z "${CI:-}" ]; then
-        say "Instructions are not counted: there is no valgrind (CI=1 installs it)"
-        exit 0
-    fi
-    install valgrind libc6-dbg
+    say "Instructions are not counted: there is no valgrind"
+    exit 0
 fi
 component=target/components/bench-rust.wasm
 [ -e "$component" ] || fail "there is no $component: run \`make build\`, which makes it"
