@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// librdkafka allocates in one thread what it frees in another, several times for each record: most of what a
-/// record cost went to the C library's allocator. This one takes its place in C code, too.
+/// librdkafka allocates in one thread what it frees in another, several times for each record. This
+/// allocator takes the C library's place in C code, too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

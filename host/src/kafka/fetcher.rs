@@ -54,8 +54,8 @@ pub(super) fn configure(cluster: &Cluster, group: &str, max_buffer: u64) -> Clie
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "false");
     // Each partition has a queue of its own. These bound what is fetched ahead of it, and look again soon when
-    // it has been emptied. A queue that is full is left out of the next fetch, of which there is but one at a
-    // time: with 2 MiB mostly all but one were, which halved the speed.
+    // it has been emptied. A shallow queue leaves the engine idle: see docs/performance.md for what was measured,
+    // and what is only supposed.
     let ahead = (ahead(max_buffer) >> 10).to_string();
     for (name, value) in [("queued.max.messages.kbytes", &*ahead), ("fetch.queue.backoff.ms", "5")] {
         if cluster.kafka.properties.get(name).is_none() {
