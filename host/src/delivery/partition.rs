@@ -300,13 +300,7 @@ impl<E: Clone> Partition<E> {
     /// A try did not run: an earlier one of its lane, in the same batch, ended in a failure, or the batch
     /// ended in a fault, after which each of it runs `alone`. Nothing is counted.
     pub fn not_run(&mut self, key: DeliveryKey, alone: bool, out: &mut Vec<Effect<E>>) {
-        let Some(delivery) = self.deliveries.get_mut(key) else { return };
-        self.running = self.running.saturating_sub(1);
-        if delivery.sequence < self.first {
-            self.advance(key, out);
-            self.deliveries.remove(key);
-            return;
-        }
+        let Some(delivery) = self.ran(key, out) else { return };
         delivery.alone |= alone && !planted(Mutant::ShareAfterFault);
         delivery.stage = Stage::Behind;
         if planted(Mutant::CountNotRun) {
@@ -329,18 +323,9 @@ impl<E: Clone> Partition<E> {
         draw: f64,
         out: &mut Vec<Effect<E>>,
     ) {
-        let Some(delivery) = self.deliveries.get_mut(key) else { return };
-        self.running = self.running.saturating_sub(1);
-        if delivery.sequence < self.first {
-            // The position was reset while it ran: only its lane still waits for it.
-            self.advance(key, out);
-            self.deliveries.remove(key);
-            return;
-        }
-        let attempt = delivery.attempt;
-        let Some(policy) = delivery.handler.and_then(|handler| self.policies.get(usize::from(handler))).copied() else {
-            return;
-        };
+        let Some(delivery) = self.ran(key, out) else { return };
+        let (attempt, handler) = (delivery.attempt, delivery.handler);
+        let Some(policy) = handler.and_then(|handler| self.policies.get(usize::from(handler))).copied() else { return };
         let wait = match ending {
             Ending::Ack | Ending::Skip => {
                 self.advance(key, out);
@@ -357,6 +342,7 @@ impl<E: Clone> Partition<E> {
             Ending::Retry(Some(after)) => retry::asked(&policy.retry, *after),
             _ => retry::delay(&policy.retry, attempt, draw),
         };
+        let Some(delivery) = self.deliveries.get_mut(key) else { return };
         if !planted(Mutant::ForgetAttempts) {
             delivery.attempt += 1;
         }
@@ -365,6 +351,18 @@ impl<E: Clone> Partition<E> {
         if planted(Mutant::SwapOnRetry) {
             self.advance(key, out);
         }
+    }
+
+    /// The delivery of a try that runs no more. `None`: the position was reset while it ran, and only its lane
+    /// still waited for it.
+    fn ran(&mut self, key: DeliveryKey, out: &mut Vec<Effect<E>>) -> Option<&mut Delivery> {
+        let sequence = self.deliveries.get(key)?.sequence;
+        self.running = self.running.saturating_sub(1);
+        if sequence < self.first {
+            self.advance(key, out);
+            self.deliveries.remove(key);
+        }
+        self.deliveries.get_mut(key)
     }
 
     /// The broker has acknowledged all that belongs to this delivery: it is final.
