@@ -75,6 +75,11 @@ impl Event {
         self.record.is_of_type_of(&other.record) || self.type_bytes() == other.type_bytes()
     }
 
+    /// Whether both stand in the same partition. What is redriven stands where it first stood.
+    pub fn is_of_partition_of(&self, other: &Event) -> bool {
+        self.record.topic_partition() == other.record.topic_partition()
+    }
+
     /// The bytes of its id, which are UTF-8 and not empty. `None`: it has no other than the record's coordinates.
     pub fn id_bytes(&self) -> Option<&[u8]> {
         self.record.identity().ok().and_then(|identity| identity.own_id(&self.record))

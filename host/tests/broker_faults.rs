@@ -57,7 +57,7 @@ impl Observer for Seen {
         self.add(&format!("tried {}", error_type.unwrap_or("ok")));
     }
     fn measured(&self, _: HandlerIndex, _: &[Tried]) {}
-    fn batch_fault(&self, _: HandlerIndex) {}
+    fn batch_fault(&self, _: HandlerIndex, _: &Ran) {}
     fn retried(&self, _: HandlerIndex) {
         self.add("retried");
     }

@@ -17,7 +17,7 @@ use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::buffer::Buffer;
 use crate::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Summary};
 use crate::delivery::partition::{HandlerIndex, Policy};
-use crate::delivery::ports::{Guests, Observer, Signal, Tried, Try};
+use crate::delivery::ports::{Guests, Observer, Ran, Signal, Tried, Try};
 use crate::delivery::report::PartitionReport;
 use crate::delivery::scheduler::Timing;
 use crate::event::TopicPartition;
@@ -258,9 +258,9 @@ impl Observer for Both {
         self.1.measured(handler, tried);
     }
 
-    fn batch_fault(&self, handler: HandlerIndex) {
-        self.0.batch_fault(handler);
-        self.1.batch_fault(handler);
+    fn batch_fault(&self, handler: HandlerIndex, ran: &Ran) {
+        self.0.batch_fault(handler, ran);
+        self.1.batch_fault(handler, ran);
     }
 
     fn retried(&self, handler: HandlerIndex) {

@@ -278,9 +278,15 @@ impl Engine {
             for record in (0..batch.len()).filter_map(|at| batch.get(at)) {
                 self.receive(assignment, record, now, &mut counted);
             }
-            counted.report(&*self.observer);
+            self.report(counted.0);
             self.wanting.let_go();
             self.obey();
+        }
+    }
+
+    fn report(&self, counted: Option<(Event, u64)>) {
+        if let Some((event, events)) = counted {
+            self.observer.consumed(event.record.topic_partition(), event.event_type(), events);
         }
     }
 
@@ -290,7 +296,7 @@ impl Engine {
         let arrival = |event| Arrival { offset, bytes, event, at: now };
         match Incoming::of(record, &self.group, |name| index_of(&self.handlers, name)) {
             Incoming::Event(event) => {
-                counted.add(&event, &*self.observer);
+                self.report(counted.add(&event));
                 self.wanting.find(&self.handlers, &event);
                 let (handlers, key) = (&self.handlers, event.record.key_hash());
                 let wants = self.wanting.handlers.iter().map(|index| {
@@ -300,7 +306,7 @@ impl Engine {
                 self.scheduler.receive(assignment, arrival(Held::Event(event)), wants, &mut self.commands);
             }
             Incoming::Again(event, handler) => {
-                counted.add(&event, &*self.observer);
+                self.report(counted.add(&event));
                 let ordering = self.handlers.get(usize::from(handler)).map_or(Ordering::Key, |of| of.ordering);
                 let wants = [(handler, lane(ordering, event.record.key_hash()))];
                 let arrival = arrival(Held::Event(event));
@@ -346,7 +352,7 @@ impl Engine {
                 error_message,
                 "a batch failed; its events run again, each alone"
             );
-            self.observer.batch_fault(handler);
+            self.observer.batch_fault(handler, &ran);
         }
         let (now, alone) = (Instant::now(), ran.fault.is_some());
         for alike in ran.tried.chunk_by_mut(Tried::is_like) {
@@ -379,7 +385,6 @@ impl Engine {
         let Tried { run, ending: Some(ending), outbox, .. } = tried else { return };
         // Otherwise its partition was given up in the meantime: then it counts for nobody.
         if !self.scheduler.knows(run.id) {
-            self.scheduler.ended(run.id, ending, false, now, 0.0, &mut self.commands);
             return;
         }
         let publishes = !outbox.is_empty();
@@ -482,24 +487,19 @@ impl Engine {
     }
 }
 
-/// Events of one type, one after the other, that are reported together.
+/// Events of one type and partition, one after the other, that are reported together.
 #[derive(Default)]
 struct Counted(Option<(Event, u64)>);
 
 impl Counted {
-    fn add(&mut self, event: &Event, observer: &dyn Observer) {
+    /// Counts an event. Answers those before it, if it does not belong to them.
+    fn add(&mut self, event: &Event) -> Option<(Event, u64)> {
         match &mut self.0 {
-            Some((first, count)) if first.is_of_type_of(event) => *count += 1,
-            _ => {
-                self.report(observer);
-                self.0 = Some((event.clone(), 1));
+            Some((first, events)) if first.is_of_type_of(event) && first.is_of_partition_of(event) => {
+                *events += 1;
+                None
             }
-        }
-    }
-
-    fn report(&mut self, observer: &dyn Observer) {
-        if let Some((event, count)) = self.0.take() {
-            observer.consumed(event.record.topic_partition(), event.event_type(), count);
+            counted => counted.replace((event.clone(), 1)),
         }
     }
 }

@@ -162,8 +162,8 @@ pub trait Observer: Send + Sync {
     fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>, tries: u64);
     /// How long tries of one batch took, which have the same event type and ended alike.
     fn measured(&self, handler: HandlerIndex, tried: &[Tried]);
-    /// A batch ended in a fault; its events run again, each alone.
-    fn batch_fault(&self, handler: HandlerIndex);
+    /// A batch ended in a fault; its events run again, each alone. What it took was taken nevertheless.
+    fn batch_fault(&self, handler: HandlerIndex, ran: &Ran);
     /// Another try of a delivery starts.
     fn retried(&self, handler: HandlerIndex);
     /// The broker acknowledged a dead letter.

@@ -162,22 +162,29 @@ impl Instance {
         let outcome = self.call_packed(&batch).await;
         let took = started.elapsed();
         let state = self.store.data_mut();
-        let events = u32::try_from(batch.len()).unwrap_or(u32::MAX).max(1);
-        let (wall, cpu, memory) = (took / events, state.meter.used() / events, state.limiter.memory());
+        let (cpu, memory) = (state.meter.used(), state.limiter.memory());
         let mut outboxes = state.end_all();
         let batch = unshared(batch);
         let endings = match outcome {
             Ok(endings) => endings,
             Err(fault) => {
                 let mut ran = failed(batch, fault);
-                ran.tried.iter_mut().for_each(|tried| (tried.wall, tried.cpu, tried.memory) = (wall, cpu, memory));
+                let events = at_least_one(ran.tried.len());
+                for tried in &mut ran.tried {
+                    (tried.wall, tried.cpu, tried.memory) = (took / events, cpu / events, memory);
+                }
                 return (Ran { took, ..ran }, None);
             }
         };
+        let events = at_least_one(endings.iter().flatten().count());
         let tried = batch.into_iter().zip(endings).enumerate().map(|(index, (run, ending))| {
             let outbox = outboxes.take(index);
             let outbox = if ending == Some(Ending::Ack) { outbox } else { Vec::new() };
-            Tried { run, ending, outbox, wall, cpu, memory }
+            if ending.is_none() {
+                // It has taken nothing: those that ran share what the call took.
+                return Tried::not_run(run);
+            }
+            Tried { run, ending, outbox, wall: took / events, cpu: cpu / events, memory }
         });
         let tried = tried.collect();
         (Ran { tried, took, fault: None }, Some(self))
@@ -244,6 +251,10 @@ impl Instance {
             Err(error) => Ending::Error { kind: ErrorKind::from_guest(&error.kind), message: error.message },
         })
     }
+}
+
+fn at_least_one(events: usize) -> u32 {
+    u32::try_from(events).unwrap_or(u32::MAX).max(1)
 }
 
 /// A batch that ended in a fault. One event is charged with it; of several, none is yet.

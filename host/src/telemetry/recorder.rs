@@ -13,7 +13,7 @@ use super::labels::Bounded;
 use super::partitions::{HolderStatus, PartitionStatus};
 use super::{Instruments, Partitions};
 use crate::delivery::partition::HandlerIndex;
-use crate::delivery::ports::{Observer, Tried};
+use crate::delivery::ports::{Observer, Ran, Tried};
 use crate::delivery::report::PartitionReport;
 use crate::delivery::verdict::{Ending, error_type};
 use crate::event::TopicPartition;
@@ -120,6 +120,24 @@ impl Recorder {
     }
 }
 
+impl Recorder {
+    /// CPU and memory that tries of one batch took, whatever they ended in.
+    fn took(&self, handler: HandlerIndex, tried: &[Tried]) {
+        let name = || self.handler_name(Some(handler));
+        let cpu: Duration = tried.iter().map(|tried| tried.cpu).sum();
+        let mut series = self.series();
+        let cpu_time = series.cpu.entry(handler).or_insert_with(|| self.instruments.cpu_time.bind(&[name()]));
+        cpu_time.add(cpu.as_secs_f64());
+        drop(series);
+        let memory = tried.iter().map(|tried| tried.memory).max().unwrap_or_default();
+        if let Some(handler) = self.handlers.get(usize::from(handler))
+            && handler.memory_peak.fetch_max(memory, Ordering::Relaxed) < memory
+        {
+            self.instruments.memory_peak.record(memory, &[name()]);
+        }
+    }
+}
+
 impl Observer for Recorder {
     fn consumed(&self, topic_partition: &TopicPartition, event_type: &str, records: u64) {
         let event_type = self.labels.event_types.value(event_type);
@@ -151,7 +169,6 @@ impl Observer for Recorder {
         self.handled(handler, first.run.event.event_type(), |handled| {
             tried.iter().for_each(|tried| handled.duration.record(milliseconds(tried.wall)));
         });
-        let cpu: Duration = tried.iter().map(|tried| tried.cpu).sum();
         let name = || self.handler_name(Some(handler));
         let mut series = self.series();
         let verdict = series
@@ -159,22 +176,16 @@ impl Observer for Recorder {
             .entry((handler, ending.name()))
             .or_insert_with(|| self.instruments.verdicts.bind(&[name(), KeyValue::new("verdict", ending.name())]));
         verdict.add(tried.len() as u64);
-        let cpu_time = series.cpu.entry(handler).or_insert_with(|| self.instruments.cpu_time.bind(&[name()]));
-        cpu_time.add(cpu.as_secs_f64());
         drop(series);
         if let Ending::Fault { kind, .. } = ending {
             self.instruments.faults.add(1, &[name(), KeyValue::new("error.type", kind.name())]);
         }
-        let memory = tried.iter().map(|tried| tried.memory).max().unwrap_or_default();
-        if let Some(handler) = self.handlers.get(usize::from(handler))
-            && handler.memory_peak.fetch_max(memory, Ordering::Relaxed) < memory
-        {
-            self.instruments.memory_peak.record(memory, &[name()]);
-        }
+        self.took(handler, tried);
     }
 
-    fn batch_fault(&self, handler: HandlerIndex) {
+    fn batch_fault(&self, handler: HandlerIndex, ran: &Ran) {
         self.instruments.batch_faults.add(1, &[self.handler_name(Some(handler))]);
+        self.took(handler, &ran.tried);
     }
 
     fn retried(&self, handler: HandlerIndex) {

@@ -11,7 +11,7 @@ use super::process;
 use super::records::{SENT, sent};
 use super::work::END;
 use crate::delivery::partition::HandlerIndex;
-use crate::delivery::ports::{Observer, Tried};
+use crate::delivery::ports::{Observer, Ran, Tried};
 use crate::delivery::report::PartitionReport;
 use crate::event::{Event, TopicPartition};
 use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
@@ -139,7 +139,7 @@ impl Observer for Progress {
         }
     }
 
-    fn batch_fault(&self, _: HandlerIndex) {}
+    fn batch_fault(&self, _: HandlerIndex, _: &Ran) {}
 
     fn retried(&self, _: HandlerIndex) {}
 

@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use crate::delivery::partition::HandlerIndex;
-use crate::delivery::ports::{Observer, Tried};
+use crate::delivery::ports::{Observer, Ran, Tried};
 use crate::delivery::report::PartitionReport;
 use crate::delivery::verdict::Ending;
 use crate::event::TopicPartition;
@@ -196,7 +196,7 @@ impl Observer for Watching {
         });
     }
 
-    fn batch_fault(&self, _: HandlerIndex) {}
+    fn batch_fault(&self, _: HandlerIndex, _: &Ran) {}
 
     fn retried(&self, handler: HandlerIndex) {
         self.handler(handler, |handler| handler.retries += 1);

@@ -1,8 +1,8 @@
 //! The loop against doors that record what is asked of them, for what a real broker does not do on demand.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering as Memory};
+use std::sync::{Mutex, Weak};
 
 use crossbeam_channel::{Sender, bounded, unbounded};
 
@@ -10,7 +10,7 @@ use super::*;
 use crate::config::RetryPolicy;
 use crate::delivery::buffer::{Account, Buffer};
 use crate::delivery::ports::{Assigned, SendError};
-use crate::delivery::verdict::{Ending, ErrorKind};
+use crate::delivery::verdict::{Ending, ErrorKind, FaultKind};
 use crate::event::batch::BatchBuilder;
 use crate::event::{Outgoing, RecordBuilder, TopicPartition};
 
@@ -87,7 +87,7 @@ impl Observer for Counts {
 
     fn measured(&self, _: HandlerIndex, _: &[Tried]) {}
 
-    fn batch_fault(&self, _: HandlerIndex) {
+    fn batch_fault(&self, _: HandlerIndex, _: &Ran) {
         self.add("batch fault".into(), 1);
     }
 
@@ -187,7 +187,8 @@ impl Bench {
             .unwrap();
     }
 
-    fn records(&self, offsets: impl IntoIterator<Item = i64>) {
+    /// Gives records to read. What they were read with is there as long as the answer.
+    fn records(&self, offsets: impl IntoIterator<Item = i64>) -> Weak<()> {
         let records = offsets.into_iter().map(|offset| {
             let key = offset.to_string();
             let value = Some(&b"value"[..]);
@@ -200,9 +201,12 @@ impl Bench {
             batch.push(record.offset(), None, record.key(), record.value());
             assert!(self.account.admit(batch.last_held_bytes()));
         }
+        let fetch = Arc::new(());
+        let pinned = Arc::downgrade(&fetch);
         // SAFETY: the bytes are the records' own.
-        let batch = unsafe { batch.build(Box::new(records)) };
+        let batch = unsafe { batch.build(Box::new((records, fetch))) };
         self.readings.send(Reading::Records(self.assignment(), batch)).unwrap();
+        pinned
     }
 
     /// The next thing asked that `pick` wants; others are passed over.
@@ -421,4 +425,53 @@ fn while_the_broker_takes_nothing_what_waits_for_it_is_bounded() {
     });
     bench.answer(again, Ok(()));
     bench.run();
+}
+
+#[test]
+fn an_event_that_waits_long_does_not_pin_what_it_was_read_with() {
+    let bench = Bench::start(|_, _| {});
+    bench.assign();
+    let pinned = bench.records([0, 1]);
+    let (first, second) = (bench.run(), bench.run());
+    bench.end(first, Ending::DeadLetter("no".into()), vec![]);
+    bench.end(second, Ending::Ack, vec![]);
+    // Its dead letter is on the way, and never answered.
+    bench.sent();
+    let deadline = Instant::now() + DEADLINE;
+    while pinned.strong_count() > 0 {
+        assert!(Instant::now() < deadline, "what is not final still pins it");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn after_a_fault_of_a_batch_nothing_is_charged_and_each_event_runs_alone() {
+    let bench = Bench::start(|_, handler| (handler.concurrency, handler.max_batch) = (1, 8));
+    bench.assign();
+    bench.records(0..4);
+    bench.end(bench.run(), Ending::Ack, vec![]);
+    let batch = [bench.run(), bench.run(), bench.run()];
+    let fault = Some((FaultKind::Trap, "unreachable".into()));
+    let tried = batch.into_iter().map(Tried::not_run).collect();
+    bench.signals.send(Signal::Ran(0, Ran { tried, took: Duration::ZERO, fault })).unwrap();
+    bench.wait_for("batch fault", 1);
+    for offset in 1..4 {
+        let run = bench.run();
+        assert_eq!((run.event.record.offset(), run.attempt), (offset, 1));
+        assert!(bench.asked.is_empty(), "it is not alone");
+        bench.end(run, Ending::Ack, vec![]);
+    }
+    bench.wait_for("tried ok", 4);
+    bench.commit_of(4);
+    assert_eq!(bench.counts.get("retried"), 0);
+}
+
+#[test]
+fn events_of_one_type_are_counted_for_their_own_partitions() {
+    let event = |partition| Event::decode(RecordBuilder::new("t".into(), partition, 0, 0).build()).unwrap();
+    let mut counted = Counted::default();
+    let ended = [0, 0, 1, 0].map(|partition| counted.add(&event(partition)));
+    let reports = ended.into_iter().chain([counted.0.take()]).flatten();
+    let reports: Vec<_> = reports.map(|(first, events)| (first.record.partition(), events)).collect();
+    assert_eq!(reports, [(0, 2), (1, 1), (0, 1)]);
 }
