@@ -16,7 +16,7 @@ use rdkafka::message::{BorrowedMessage, DeliveryResult, Headers as _};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::reader::Start;
+use super::reader::{self, Start};
 use super::{Cluster, PlainContext, fetcher, headers, in_words, not_accepted, producer};
 use crate::event::Outgoing;
 
@@ -183,10 +183,7 @@ pub fn ends(cluster: &Cluster, topic: &str) -> anyhow::Result<Vec<(i64, i64)>> {
     let servers = cluster.bootstrap_servers();
     let deadline = Instant::now() + ASK;
     loop {
-        let metadata = consumer
-            .fetch_metadata(Some(topic), ASK)
-            .map_err(|error| in_words(&error))
-            .with_context(|| format!("no answer from Kafka at {servers}"))?;
+        let metadata = reader::metadata(&consumer, cluster, topic, ASK)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
         let partitions = found.map_or(0, |found| found.partitions().len());
         let ends = (0..i32::try_from(partitions)?).map(|partition| consumer.fetch_watermarks(topic, partition, ASK));

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
+use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::convert::TopicNames;
@@ -37,10 +38,7 @@ impl TopicReader {
     pub fn open(cluster: &Cluster, topic: &str, start: Start, patience: Duration) -> anyhow::Result<TopicReader> {
         let consumer = connect(cluster)?;
         let servers = &cluster.kafka.bootstrap_servers;
-        let metadata = consumer
-            .fetch_metadata(Some(topic), patience)
-            .map_err(|error| in_words(&error))
-            .with_context(|| format!("no answer from Kafka at {servers}"))?;
+        let metadata = metadata(&consumer, cluster, topic, patience)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
         let partitions: Vec<i32> =
             found.map(|found| found.partitions().iter().map(|p| p.id()).collect()).unwrap_or_default();
@@ -88,6 +86,34 @@ impl TopicReader {
     pub fn caught_up(&self) -> bool {
         self.behind.is_empty()
     }
+}
+
+/// How long librdkafka may take to say why nothing was answered.
+const REASON: Duration = Duration::from_millis(500);
+
+/// What Kafka knows of a topic.
+///
+/// # Errors
+/// Where no broker answers in time. Why, as far as librdkafka knows, is in the log.
+pub(super) fn metadata(
+    consumer: &BaseConsumer<PlainContext>,
+    cluster: &Cluster,
+    topic: &str,
+    patience: Duration,
+) -> anyhow::Result<Metadata> {
+    let answer = consumer.fetch_metadata(Some(topic), patience);
+    if answer.is_err() {
+        // The question may fail before the reason has been served: a refused login looks like a broker that is away.
+        let until = Instant::now() + REASON;
+        while Instant::now() < until {
+            if let Some(Err(reason)) = consumer.poll(Duration::from_millis(50)) {
+                consumer.context().0.trouble(&reason, "");
+            }
+        }
+    }
+    answer
+        .map_err(|error| in_words(&error))
+        .with_context(|| format!("no answer from Kafka at {}", cluster.bootstrap_servers()))
 }
 
 /// A client that reads and commits nothing. It connects when it is first asked.

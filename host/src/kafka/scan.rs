@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::convert::TopicNames;
-use super::reader::connect;
+use super::reader::{self, connect};
 use super::{Cluster, in_words};
 use crate::event::Record;
 
@@ -32,11 +32,7 @@ impl Extent {
     /// Where no broker answers in time.
     pub fn of(cluster: &Cluster, topic: &str, patience: Duration) -> anyhow::Result<Option<Extent>> {
         let consumer = connect(cluster)?;
-        let servers = cluster.bootstrap_servers();
-        let metadata = consumer
-            .fetch_metadata(Some(topic), patience)
-            .map_err(|error| in_words(&error))
-            .with_context(|| format!("no answer from Kafka at {servers}"))?;
+        let metadata = reader::metadata(&consumer, cluster, topic, patience)?;
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
         match found.error().map(RDKafkaErrorCode::from) {
             None => {}
