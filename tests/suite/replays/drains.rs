@@ -158,7 +158,9 @@ fn librdkafka_5541_a_try_longer_than_the_poll_interval_loses_no_membership() {
 #[test]
 fn sentry_a_pause_does_not_outlive_its_assignment() {
     // The front event of each partition waits, so that both windows fill and both partitions stand still.
-    let stage = Protocol::CooperativeSticky.on(Stage::new(2)).delivery("window = 10").probe(Probe::named("probe"));
+    // One instance for each host, which so names its host.
+    let probe = Probe::named("probe").line("concurrency = 1");
+    let stage = Protocol::CooperativeSticky.on(Stage::new(2)).delivery("window = 10").probe(probe);
     let first = stage.start();
     let waits = |partition| event("waits", "until:2:retry:600s").partition(partition);
     let acked = |number, partition| event(&format!("key-{number}"), "ack").partition(partition);
