@@ -64,12 +64,14 @@ impl Mix {
             event("PaymentRequested", 1, "skip"),
             event("PaymentRequested", 1, "error:Broken:it"),
             event("PaymentRequested", 1, "until:2:trap"),
-            event("Slow", 0, "sleep:60ms"),
         ];
         events.push(Record::new().partition(0).header("event_type", [0xff]));
         let count = events.len() as i64;
         stage.topic.write(events);
         stage.wait_final(count);
+        // Alone, for the events of a batch share its time.
+        stage.topic.write([event("Slow", 0, "sleep:60ms")]);
+        stage.wait_final(count + 1);
         Mix { stage, outlet, host }
     }
 
