@@ -5,9 +5,9 @@
 //! - [`producer`]: one for the process; answers every record with what the broker said.
 //! - [`topics`]: which topics there are, and the ones that must be made. [`topic_id`]: which one has a name.
 //! - [`headers`], [`convert`]: a record's bytes out of librdkafka and into it.
-//! - [`queue`]: each partition's own queue, so that none holds up another.
+//! - [`queue`]: each partition's own queue, so that none holds up another. [`message`]: a message in it.
 //! - [`start`]: where reading begins where nothing was committed.
-//! - [`commit`]: commits whose answer arrives. This, [`queue`], [`headers`] and [`topic_id`] hold the only
+//! - [`commit`]: commits whose answer arrives. This, [`queue`], [`message`], [`headers`] and [`topic_id`] hold the only
 //!   `unsafe` code.
 //! - [`wake`]: wakes a thread for any of several reasons.
 //! - [`reader`]: reads a topic without a group, for `sandbus tail`.
@@ -34,6 +34,7 @@ pub mod embedded;
 pub mod fetcher;
 pub mod headers;
 pub mod load;
+pub mod message;
 pub mod producer;
 pub mod queue;
 pub mod reader;

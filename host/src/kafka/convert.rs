@@ -8,7 +8,7 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::headers;
-use super::queue::Message as QueuedMessage;
+use super::message::Message as QueuedMessage;
 use crate::event::batch::BatchBuilder;
 use crate::event::{Record, RecordBuilder, TopicPartition};
 
@@ -52,9 +52,7 @@ impl TopicNames {
 /// Puts a message of a partition's own queue, where it is, into a batch.
 pub fn push(batch: &mut BatchBuilder, message: QueuedMessage<'_>) {
     batch.push(message.offset(), message.timestamp(), message.key(), message.value());
-    if let Some(list) = message.headers() {
-        headers::for_each(list, |name, value| batch.header(name, value));
-    }
+    message.headers().for_each(|(name, value)| batch.header(name, value));
 }
 
 /// librdkafka's list of these partitions.

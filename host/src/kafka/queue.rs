@@ -1,4 +1,4 @@
-//! A partition's own queue of fetched messages, and a message in it.
+//! A partition's own queue of fetched messages.
 //!
 //! librdkafka moves all partitions' messages into the consumer's one queue, unless it is told otherwise.
 //! Here each assigned partition keeps its own: one that may not be read fills up until librdkafka stops
@@ -12,39 +12,23 @@
 //! - queue and messages are given back before their client is gone, which each queue holds.
 
 use std::collections::VecDeque;
-use std::ffi::{CString, c_void};
+use std::ffi::CString;
 use std::os::fd::RawFd;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use rdkafka::bindings;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::message::BorrowedHeaders;
 
+use super::message::Message;
 use super::wake::SIGNAL;
 
 /// Messages taken at once: enough to spare the lock, few enough to lie outside of a queue that is bounded.
 const BATCH: usize = 64;
 
-/// How many messages before it is read a message is brought into the cache.
+/// How many messages before it is read what a message refers to is brought into the cache, where another core
+/// has put it into memory. To wait for each of them took a quarter of this thread's time.
 const AHEAD: usize = 4;
-
-/// Brings key and headers of a message into the cache, where another core has put them into memory. Headers
-/// stand behind the value; to wait for each of them took a quarter of this thread's time.
-fn prefetch(message: &bindings::rd_kafka_message_t) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let headers = message.payload.cast::<i8>().wrapping_add(message.len);
-        for place in [message.key.cast::<i8>().cast_const(), headers, headers.wrapping_add(64)] {
-            // SAFETY: a hint, which reads nothing: any address may be given.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(place) };
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = message;
-}
 
 /// What queues lie in, and which must be there as long as they are.
 pub type Client<C> = Arc<BaseConsumer<C>>;
@@ -136,10 +120,10 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
         }
         if let Some(soon) = self.taken.get(AHEAD) {
             // SAFETY: what was taken is ours, and alive until it is popped.
-            prefetch(unsafe { soon.as_ref() });
+            unsafe { Message::new(soon.as_ptr()) }.prefetch();
         }
         // SAFETY: the same.
-        self.taken.front().map(|message| Message(unsafe { message.as_ref() }))
+        self.taken.front().map(|message| unsafe { Message::new(message.as_ptr()) })
     }
 
     /// Forgets the next message.
@@ -194,61 +178,5 @@ impl<C: ConsumerContext + 'static> Drop for Messages<C> {
             // SAFETY: it was taken, whoever referred to it has gone before, and its client is still there.
             unsafe { bindings::rd_kafka_message_destroy(message.as_ptr()) };
         }
-    }
-}
-
-/// A message, or an error, that librdkafka has fetched for a partition. It pins the fetch it came with.
-#[derive(Clone, Copy)]
-pub struct Message<'a>(&'a bindings::rd_kafka_message_t);
-
-impl<'a> Message<'a> {
-    fn bytes(self, start: *const c_void, length: usize) -> Option<&'a [u8]> {
-        // SAFETY: what is not null has that many bytes, alive as long as the message.
-        (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast(), length) })
-    }
-
-    /// The error that stands in the place of a message.
-    pub fn error(self) -> Option<RDKafkaErrorCode> {
-        match RDKafkaErrorCode::from(self.0.err) {
-            RDKafkaErrorCode::NoError => None,
-            code => Some(code),
-        }
-    }
-
-    /// Where it stands.
-    pub fn offset(self) -> i64 {
-        self.0.offset
-    }
-
-    /// Milliseconds since the Unix epoch.
-    pub fn timestamp(self) -> Option<i64> {
-        let mut kind = bindings::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        // SAFETY: the message is alive, and `kind` is our own.
-        let millis = unsafe { bindings::rd_kafka_message_timestamp(self.0, &mut kind) };
-        let known = !matches!(kind, bindings::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE);
-        (known && millis != -1).then_some(millis)
-    }
-
-    /// `None` is absent, which is not empty.
-    pub fn key(self) -> Option<&'a [u8]> {
-        self.bytes(self.0.key, self.0.key_len)
-    }
-
-    /// `None` is a tombstone, which is not empty. Of an error: what is known of it, for people.
-    pub fn value(self) -> Option<&'a [u8]> {
-        self.bytes(self.0.payload, self.0.len)
-    }
-
-    /// All headers.
-    pub fn headers(self) -> Option<&'a BorrowedHeaders> {
-        let mut headers = ptr::null_mut();
-        // SAFETY: the message is alive, and `headers` is our own.
-        let error = unsafe { bindings::rd_kafka_message_headers(self.0, &mut headers) };
-        if RDKafkaErrorCode::from(error) != RDKafkaErrorCode::NoError || headers.is_null() {
-            return None;
-        }
-        // SAFETY: a `&BorrowedHeaders` is librdkafka's own pointer under another type (see `headers.rs`);
-        // the list lives as long as the message.
-        Some(unsafe { &*headers.cast() })
     }
 }
