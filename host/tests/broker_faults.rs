@@ -100,6 +100,11 @@ impl Guests for Native {
         let ran = Ran { tried: tried.collect(), took: Duration::ZERO, fault: None };
         self.signals.send(Signal::Ran(handler, ran)).unwrap();
     }
+
+    fn run_here(&self, handler: HandlerIndex, batch: Vec<Try>) -> Option<Ran> {
+        self.run(handler, batch);
+        None
+    }
 }
 
 /// Three brokers, and one host without a sandbox on them.

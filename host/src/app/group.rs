@@ -219,10 +219,7 @@ impl Pools {
             let (concurrency, settings) = (handler.config.concurrency.get(), &handler.settings);
             Ok(match &handler.native {
                 Some(make) => Instances::Native(NativePool::start(make, settings, concurrency, &report)?),
-                None => {
-                    let component = handler.component.clone();
-                    Instances::Component(Pool::start(runtime, component, settings.clone(), concurrency, report))
-                }
+                None => Instances::Component(Pool::new(runtime, &handler.component, settings, concurrency, report)),
             })
         });
         Ok(Pools(pools.collect::<anyhow::Result<_>>()?))
@@ -235,6 +232,13 @@ impl Guests for Pools {
             Some(Instances::Component(pool)) => pool.run(batch),
             Some(Instances::Native(pool)) => pool.run(batch),
             None => {}
+        }
+    }
+
+    fn run_here(&self, handler: HandlerIndex, batch: Vec<Try>) -> Option<Ran> {
+        match self.0.get(usize::from(handler))? {
+            Instances::Component(pool) => pool.run_here(batch),
+            Instances::Native(pool) => pool.run_here(batch),
         }
     }
 }

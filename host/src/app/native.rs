@@ -3,12 +3,12 @@
 //! A native handler takes the place of a configured component's instances, and nothing else changes: same
 //! engine, batches, accounting and outbox. It has no sandbox: no limits, no timeout, no faults.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Sender, unbounded};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::delivery::ports::{Ran, Tried, Try};
@@ -29,9 +29,19 @@ pub type MakeNative = Arc<dyn Fn(&HandlerSettings) -> Box<dyn NativeHandler> + S
 /// Which handlers are native, by name.
 pub type Natives = HashMap<String, MakeNative>;
 
-/// The instances of one native handler, each on a thread of its own. Dropped, they end with what they run.
+/// One at a batch.
+type Running = (Box<dyn NativeHandler>, Vec<Try>);
+
+/// The instances of one native handler, with as many threads. Dropped, they end with what they run.
 pub struct NativePool {
-    queue: Sender<Vec<Try>>,
+    work: Arc<Mutex<Work>>,
+    threads: Sender<Running>,
+}
+
+/// Whenever a batch waits, no instance is idle.
+struct Work {
+    idle: Vec<Box<dyn NativeHandler>>,
+    waiting: VecDeque<Vec<Try>>,
 }
 
 impl NativePool {
@@ -45,52 +55,104 @@ impl NativePool {
         concurrency: u32,
         report: &Report,
     ) -> anyhow::Result<Self> {
-        let (queue, batches) = unbounded();
+        let idle = (0..concurrency).map(|_| make(settings)).collect();
+        let work = Arc::new(Mutex::new(Work { idle, waiting: VecDeque::new() }));
+        let (threads, started) = unbounded::<Running>();
         for _ in 0..concurrency {
-            let (handler, batches, report) = (make(settings), batches.clone(), report.clone());
-            std::thread::Builder::new()
-                .name("native".into())
-                .spawn(move || serve(handler, &batches, &report))
-                .context("cannot start a native handler's thread")?;
+            let (work, started, report) = (work.clone(), started.clone(), report.clone());
+            let serve = move || {
+                while let Ok(mut next) = started.recv() {
+                    loop {
+                        let (mut handler, batch) = next;
+                        report(run(&mut *handler, batch));
+                        match lock(&work).next(handler) {
+                            Some(running) => next = running,
+                            None => break,
+                        }
+                    }
+                }
+            };
+            let thread = std::thread::Builder::new().name("native".into());
+            thread.spawn(serve).context("cannot start a native handler's thread")?;
         }
-        Ok(NativePool { queue })
+        Ok(NativePool { work, threads })
     }
 
-    /// Runs a batch on an idle instance.
+    /// Runs a batch on the next idle instance.
     pub fn run(&self, batch: Vec<Try>) {
+        if let Some(running) = lock(&self.work).start(batch) {
+            self.hand_over(running);
+        }
+    }
+
+    /// The same, but on this thread where an instance is idle. Answers the batch if it was.
+    pub fn run_here(&self, batch: Vec<Try>) -> Option<Ran> {
+        let (mut handler, batch) = lock(&self.work).start(batch)?;
+        let ran = run(&mut *handler, batch);
+        if let Some(running) = lock(&self.work).next(handler) {
+            self.hand_over(running);
+        }
+        Some(ran)
+    }
+
+    fn hand_over(&self, running: Running) {
         // The threads end only when this sender is gone.
-        let _ = self.queue.send(batch);
+        let _ = self.threads.send(running);
     }
 }
 
-fn serve(mut handler: Box<dyn NativeHandler>, batches: &Receiver<Vec<Try>>, report: &Report) {
-    while let Ok(batch) = batches.recv() {
-        let (started, cpu) = (Instant::now(), thread_cpu());
-        let events = u32::try_from(batch.len()).unwrap_or(u32::MAX).max(1);
-        let mut tried = Vec::with_capacity(batch.len());
-        let mut failed: Vec<Try> = Vec::new();
-        for run in batch {
-            if failed.iter().any(|earlier| earlier.shares_lane(&run)) {
-                tried.push(Tried::not_run(run));
-                continue;
+impl Work {
+    fn start(&mut self, batch: Vec<Try>) -> Option<Running> {
+        match self.idle.pop() {
+            Some(handler) => Some((handler, batch)),
+            None => {
+                self.waiting.push_back(batch);
+                None
             }
-            let mut outbox = Vec::new();
-            let ending = handler.handle(&run.event, &mut outbox);
-            if ending != Ending::Ack {
-                outbox.clear();
-            }
-            if !matches!(ending, Ending::Ack | Ending::Skip) {
-                failed.push(run.clone());
-            }
-            tried.push(Tried { ending: Some(ending), outbox, ..Tried::not_run(run) });
         }
-        let took = started.elapsed();
-        let cpu = thread_cpu().saturating_sub(cpu) / events;
-        for tried in &mut tried {
-            (tried.wall, tried.cpu) = (took / events, cpu);
-        }
-        report(Ran { tried, took, fault: None });
     }
+
+    fn next(&mut self, handler: Box<dyn NativeHandler>) -> Option<Running> {
+        match self.waiting.pop_front() {
+            Some(batch) => Some((handler, batch)),
+            None => {
+                self.idle.push(handler);
+                None
+            }
+        }
+    }
+}
+
+fn lock(work: &Mutex<Work>) -> MutexGuard<'_, Work> {
+    work.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn run(handler: &mut dyn NativeHandler, batch: Vec<Try>) -> Ran {
+    let (started, cpu) = (Instant::now(), thread_cpu());
+    let events = u32::try_from(batch.len()).unwrap_or(u32::MAX).max(1);
+    let mut tried = Vec::with_capacity(batch.len());
+    let mut failed: Vec<Try> = Vec::new();
+    for run in batch {
+        if failed.iter().any(|earlier| earlier.shares_lane(&run)) {
+            tried.push(Tried::not_run(run));
+            continue;
+        }
+        let mut outbox = Vec::new();
+        let ending = handler.handle(&run.event, &mut outbox);
+        if ending != Ending::Ack {
+            outbox.clear();
+        }
+        if !matches!(ending, Ending::Ack | Ending::Skip) {
+            failed.push(run.clone());
+        }
+        tried.push(Tried { ending: Some(ending), outbox, ..Tried::not_run(run) });
+    }
+    let took = started.elapsed();
+    let cpu = thread_cpu().saturating_sub(cpu) / events;
+    for tried in &mut tried {
+        (tried.wall, tried.cpu) = (took / events, cpu);
+    }
+    Ran { tried, took, fault: None }
 }
 
 fn thread_cpu() -> Duration {

@@ -24,10 +24,16 @@ const AHEAD: u32 = 4;
 /// How long a quick batch takes, at most.
 const QUICK: Duration = Duration::from_millis(1);
 
+/// What an event takes, at most, for which it is not worth while to hand its batch to another thread: there and
+/// back costs about as much.
+const HERE: Duration = Duration::from_nanos(600);
+
 /// How long a handler's events take, and what follows for its next batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     max: usize,
+    /// Nanoseconds that one event usually takes: a batch that was held up changes it little.
+    usual: f64,
     /// Nanoseconds for one event; slow ones are believed sooner than quick ones.
     event: f64,
     /// A batch grows to at most so many events, until larger ones have been seen to be quick.
@@ -37,7 +43,7 @@ pub struct Pace {
 impl Pace {
     /// Of a handler whose batches have at most `max` events. The first batch has one.
     pub fn new(max: usize) -> Pace {
-        Pace { max: max.clamp(1, MAX_BATCH), event: 0.0, known: 1 }
+        Pace { max: max.clamp(1, MAX_BATCH), usual: f64::INFINITY, event: 0.0, known: 1 }
     }
 
     /// Events of the next batch, where so many are ready for so many idle instances.
@@ -50,12 +56,19 @@ impl Pace {
     /// Batches that may be made before an instance is idle.
     pub fn ahead(&self) -> u32 {
         let quick = self.event > 0.0 && self.event * self.known as f64 <= QUICK.as_nanos() as f64;
-        if quick && self.max > 1 { AHEAD } else { 0 }
+        if quick && self.max > 1 && !self.here() { AHEAD } else { 0 }
+    }
+
+    /// Whether its batches are run by the thread that makes them.
+    pub fn here(&self) -> bool {
+        self.usual <= HERE.as_nanos() as f64
     }
 
     /// A batch of so many events took so long.
     pub fn took(&mut self, events: usize, time: Duration) {
         let event = time.as_nanos() as f64 / events.max(1) as f64;
+        self.usual =
+            if self.usual.is_finite() { self.usual + (event.min(self.usual * 8.0) - self.usual) / 8.0 } else { event };
         let weight = if event > self.event { 0.5 } else { 0.125 };
         self.event += (event - self.event) * weight;
         self.known = self.known.max(events.saturating_mul(4)).min(self.max);

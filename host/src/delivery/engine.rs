@@ -152,6 +152,8 @@ pub struct Engine {
     /// What was read and not taken in yet.
     unread: VecDeque<(Assignment, Batch)>,
     wanting: Wanting,
+    /// Batches that were run on this thread.
+    here: VecDeque<(HandlerIndex, Ran)>,
     commands: Vec<Command<Held>>,
     next_report: Instant,
     /// When events are looked for that have become old, if there are any.
@@ -183,6 +185,7 @@ impl Engine {
             observer,
             unread: VecDeque::new(),
             wanting: Wanting::default(),
+            here: VecDeque::new(),
             commands: Vec::new(),
             next_report: now + REPORT,
             next_old: None,
@@ -192,17 +195,8 @@ impl Engine {
     /// Runs until the group is closed: after [`Signal::Shutdown`], or when its consumer is gone.
     pub fn run(mut self) -> Summary {
         while !self.scheduler.is_closed() {
-            let wait = self.next_deadline().saturating_duration_since(Instant::now());
-            select! {
-                recv(self.signals) -> signal => match signal {
-                    Ok(signal) => self.signal(signal),
-                    Err(_) => break,
-                },
-                recv(self.readings) -> reading => match reading {
-                    Ok(reading) => self.read(reading),
-                    Err(_) => break,
-                },
-                default(wait) => {}
+            if self.here.is_empty() && !self.wait() {
+                break;
             }
             self.rest_of_the_turn();
             self.time_passed(Instant::now());
@@ -216,8 +210,21 @@ impl Engine {
         self.scheduler.summary()
     }
 
+    /// Waits until there is something to do. Answers whether there still can be.
+    fn wait(&mut self) -> bool {
+        let wait = self.next_deadline().saturating_duration_since(Instant::now());
+        select! {
+            recv(self.signals) -> signal => signal.map(|signal| self.signal(signal)).is_ok(),
+            recv(self.readings) -> reading => reading.map(|reading| self.read(reading)).is_ok(),
+            default(wait) => true,
+        }
+    }
+
     /// What came meanwhile, answers before records: they make room.
     fn rest_of_the_turn(&mut self) {
+        while let Some((handler, ran)) = self.here.pop_front() {
+            self.signal(Signal::Ran(handler, ran));
+        }
         for _ in 0..TURN {
             let Ok(signal) = self.signals.try_recv() else { break };
             self.signal(signal);
@@ -412,7 +419,13 @@ impl Engine {
                         }
                         Some(Try { id, attempt, lane, event })
                     });
-                    self.guests.run(handler, tries.collect());
+                    let tries = tries.collect();
+                    if self.scheduler.runs_here(handler) {
+                        let ran = self.guests.run_here(handler, tries);
+                        self.here.extend(ran.map(|ran| (handler, ran)));
+                    } else {
+                        self.guests.run(handler, tries);
+                    }
                 }
                 Command::DeadLetter(assignment, given_up) => {
                     let at = SystemTime::now();
@@ -522,13 +535,17 @@ impl Wanting {
     }
 
     fn find(&mut self, handlers: &[EngineHandler], event: &Event) {
+        // Mostly told without a look at their bytes.
+        if self.last.as_ref().is_some_and(|last| last.record.is_of_type_of(&event.record)) {
+            return;
+        }
         let is_like = |last: &Event| last.is_of_type_of(event) && last.record.topic() == event.record.topic();
         if !self.last.as_ref().is_some_and(is_like) {
             let wanting = handlers.iter().enumerate().filter(|(_, handler)| handler.subscription.wants(event));
             self.handlers.clear();
             self.handlers.extend(wanting.map(|(index, _)| index as HandlerIndex));
-            self.last = Some(event.clone());
         }
+        self.last = Some(event.clone());
     }
 }
 

@@ -152,6 +152,10 @@ pub trait Guests: Send {
     /// Runs a batch on the next idle instance of the handler, in which the events of a lane stand together, in their
     /// order. The answer is a [`Signal::Ran`] with every try.
     fn run(&self, handler: HandlerIndex, batch: Vec<Try>);
+
+    /// The same, for a batch that takes less time than to hand it over: as far as it comes without waiting it is
+    /// run right here. Answered at once where that is to its end, and later as by [`Self::run`] otherwise.
+    fn run_here(&self, handler: HandlerIndex, batch: Vec<Try>) -> Option<Ran>;
 }
 
 /// What is told to whoever watches: metrics, in the host.

@@ -359,6 +359,11 @@ impl<E: Clone> Scheduler<E> {
         }
     }
 
+    /// Whether the handler's batches are so quick that they are run right where they are made.
+    pub fn runs_here(&self, handler: HandlerIndex) -> bool {
+        self.handlers.get(usize::from(handler)).is_some_and(|handler| handler.pace.here())
+    }
+
     /// An instance of the handler is idle again: it has run a batch of so many events in that time.
     pub fn idle(&mut self, handler: HandlerIndex, events: usize, took: Duration) {
         if let Some(handler) = self.handlers.get_mut(usize::from(handler)) {

@@ -1,12 +1,14 @@
-//! A handler's instances at work: as many tasks as its `concurrency`, each with at most one instance.
+//! A handler's instances at work: as many as its `concurrency`, each with one batch at a time.
 //!
-//! An instance is made when its task first has something to do, and used again until something goes
-//! wrong in it (`isolation = "reuse"`), or for one try (`"fresh"`). A batch waits for an idle task; it
+//! An instance is made when there is first something to do for it, and used again until something goes
+//! wrong in it (`isolation = "reuse"`), or for one try (`"fresh"`). A batch waits for an idle one; it
 //! never fails because all are busy.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use async_channel::{Receiver, Sender};
 use tokio::runtime::Handle;
 
 use super::component::Component;
@@ -18,34 +20,108 @@ use crate::delivery::verdict::Ending;
 /// Where a pool leaves what it has run.
 pub type Report = Arc<dyn Fn(Ran) + Send + Sync>;
 
-/// The instances of one handler. Dropped, its tasks end with what they run.
+/// The instances of one handler. Dropped, they end with what they run.
 pub struct Pool {
-    queue: Sender<Vec<Try>>,
+    runtime: Handle,
+    report: Report,
+    work: Arc<Mutex<Work>>,
 }
 
+/// Whenever a batch waits, no worker is idle.
+struct Work {
+    idle: Vec<Worker>,
+    waiting: VecDeque<Vec<Try>>,
+}
+
+/// A worker at a batch.
+type Running = Pin<Box<dyn Future<Output = (Worker, Ran)> + Send>>;
+
 impl Pool {
-    /// Starts `concurrency` tasks on `runtime`.
-    pub fn start(
+    /// `concurrency` instances, which run on `runtime`.
+    pub fn new(
         runtime: &Handle,
-        component: Arc<Component>,
-        settings: Arc<HandlerSettings>,
+        component: &Arc<Component>,
+        settings: &Arc<HandlerSettings>,
         concurrency: u32,
         report: Report,
     ) -> Pool {
-        let (queue, batches) = async_channel::unbounded();
-        for _ in 0..concurrency {
-            let worker = Worker::new(component.clone(), settings.clone());
-            runtime.spawn(worker.serve(batches.clone(), report.clone()));
-        }
-        Pool { queue }
+        let idle = (0..concurrency).map(|_| Worker::new(component.clone(), settings.clone())).collect();
+        let work = Arc::new(Mutex::new(Work { idle, waiting: VecDeque::new() }));
+        Pool { runtime: runtime.clone(), report, work }
     }
 
-    /// Runs a batch on an idle instance. The caller keeps no more batches under way than there are
-    /// instances, which bounds the queue.
+    /// Runs a batch on the next idle instance. The caller keeps few more batches under way than there are
+    /// instances, which bounds what waits.
     pub fn run(&self, batch: Vec<Try>) {
-        // The tasks end only when this sender is gone.
-        let _ = self.queue.try_send(batch);
+        if let Some(running) = self.start(batch) {
+            self.spawn(running);
+        }
     }
+
+    /// The same, but on this thread, as far as it comes without waiting and within a tick of the epoch clock; the
+    /// rest runs as usual. Answers the batch where it was run to its end.
+    pub fn run_here(&self, batch: Vec<Try>) -> Option<Ran> {
+        let mut running = self.start(batch)?;
+        let polled = {
+            // Its timers belong there.
+            let _runtime = self.runtime.enter();
+            running.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        };
+        match polled {
+            Poll::Ready((worker, ran)) => {
+                if let Some(running) = next(&self.work, worker) {
+                    self.spawn(running);
+                }
+                Some(ran)
+            }
+            // Polled there for the first time, it is woken there.
+            Poll::Pending => {
+                self.spawn(running);
+                None
+            }
+        }
+    }
+
+    fn start(&self, batch: Vec<Try>) -> Option<Running> {
+        let mut work = lock(&self.work);
+        match work.idle.pop() {
+            Some(worker) => Some(worker.start(batch)),
+            None => {
+                work.waiting.push_back(batch);
+                None
+            }
+        }
+    }
+
+    fn spawn(&self, mut running: Running) {
+        let (report, work) = (self.report.clone(), self.work.clone());
+        self.runtime.spawn(async move {
+            loop {
+                let (worker, ran) = running.await;
+                report(ran);
+                match next(&work, worker) {
+                    Some(next) => running = next,
+                    None => return,
+                }
+            }
+        });
+    }
+}
+
+/// What waits for this worker; if nothing does, it is idle.
+fn next(work: &Mutex<Work>, worker: Worker) -> Option<Running> {
+    let mut work = lock(work);
+    match work.waiting.pop_front() {
+        Some(batch) => Some(worker.start(batch)),
+        None => {
+            work.idle.push(worker);
+            None
+        }
+    }
+}
+
+fn lock(work: &Mutex<Work>) -> MutexGuard<'_, Work> {
+    work.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One place for an instance, which is made when there is something to run.
@@ -61,11 +137,11 @@ impl Worker {
         Worker { component, settings, instance: None }
     }
 
-    async fn serve(mut self, batches: Receiver<Vec<Try>>, report: Report) {
-        while let Ok(batch) = batches.recv().await {
+    fn start(mut self, batch: Vec<Try>) -> Running {
+        Box::pin(async move {
             let ran = self.run(batch).await;
-            report(ran);
-        }
+            (self, ran)
+        })
     }
 
     /// Runs a batch: in one call, where the component takes it so, or else each event in one of its own.

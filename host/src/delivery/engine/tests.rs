@@ -60,6 +60,11 @@ impl Guests for Door {
     fn run(&self, _: HandlerIndex, batch: Vec<Try>) {
         batch.into_iter().for_each(|run| self.ask(Asked::Run(run)));
     }
+
+    fn run_here(&self, handler: HandlerIndex, batch: Vec<Try>) -> Option<Ran> {
+        self.run(handler, batch);
+        None
+    }
 }
 
 /// Counts what is reported, by a word for it.
