@@ -14,11 +14,11 @@ const KEEP_FREED: c_long = 1000;
 
 fn main() -> ExitCode {
     unsafe extern "C" {
-        fn mi_option_set_default(option: c_int, value: c_long);
+        fn mi_option_set(option: c_int, value: c_long);
     }
-    // `mi_option_purge_delay`, which `MIMALLOC_PURGE_DELAY` sets for a process.
+    // `mi_option_purge_delay`.
     const PURGE_DELAY: c_int = 15;
     // SAFETY: a function of the allocator that is linked, which takes any two numbers.
-    unsafe { mi_option_set_default(PURGE_DELAY, KEEP_FREED) };
+    unsafe { mi_option_set(PURGE_DELAY, KEEP_FREED) };
     sandbus::cli::main()
 }

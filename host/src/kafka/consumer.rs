@@ -25,7 +25,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::commit::commit;
 use super::convert::{self, TopicNames, list};
-use super::fetcher::{Fetched, Fetcher};
+use super::fetcher::{Fetched, Fetcher, IDLE, Progress};
 use super::queue::{Client, EventQueue};
 use super::start::{self, Start, Starts};
 use super::wake::Alarm;
@@ -37,7 +37,7 @@ use crate::event::TopicPartition;
 use crate::event::batch::BatchBuilder;
 
 /// How long the thread waits where nothing wakes it: a safety net, and the clock of what is tried again.
-const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = IDLE;
 
 /// Records, and their bytes, that are read of one partition before the next has its turn.
 const BATCH_RECORDS: usize = 128;
@@ -159,7 +159,7 @@ pub fn start(
     let consumer: BaseConsumer<GroupContext> =
         configure(cluster, &settings.group).create_with_context(context).map_err(super::not_accepted)?;
     let (consumer, alarm) = (Arc::new(consumer), Arc::new(Alarm::new()?));
-    let fetcher = Fetcher::new(cluster, &settings.group, settings.buffer.limit(), alarm.clone())?;
+    let fetcher = Fetcher::new(cluster, &settings.group, &alarm)?;
     let (sender, controls) = unbounded();
     let events = EventQueue::of(&consumer, alarm.raw()).context("the consumer has no queue")?;
     let group = settings.group.clone();
@@ -265,9 +265,27 @@ struct Held {
     /// The partition with which it came and goes: itself, but for one of a redrive topic.
     comes_with: TopicPartition,
     queue: Fetched,
+    progress: Progress,
     account: Arc<Account>,
     /// It is being taken away: nothing more is read of it, and only its last watermark is committed.
     revoked: bool,
+}
+
+impl Held {
+    /// Has it read from there as its progress says, no longer as it said before.
+    fn read_by(&mut self, fetcher: &Fetcher, before: Progress, from: Offset) {
+        let TopicPartition { topic, partition } = &self.topic_partition;
+        log_error("stop reading", fetcher.remove(before.pace, &list([&self.topic_partition])));
+        let Some(queue) = fetcher.queue(self.progress.pace, topic, *partition) else {
+            tracing::error!(partition = %self.topic_partition, "librdkafka has no such partition");
+            return;
+        };
+        // What was fetched and not read is fetched again.
+        self.queue = queue;
+        let mut read = TopicPartitionList::new();
+        log_error("set offsets of", read.add_partition_offset(topic, *partition, from));
+        log_error("read", fetcher.add(self.progress.pace, &read));
+    }
 }
 
 /// Partitions that wait for their last commit before they are given back.
@@ -324,6 +342,7 @@ impl PollLoop {
             self.fetcher.poll_events()?;
             self.rebalance();
             let more = self.read();
+            self.change_pace();
             self.commit_due();
             self.release_committed();
             if !more {
@@ -361,12 +380,18 @@ impl PollLoop {
             let mut messages = held.queue.keeper(0);
             let mut bytes = 0;
             while let Some(message) = held.queue.peek() {
+                if message.error() == Some(RDKafkaErrorCode::PartitionEOF) {
+                    held.progress.ended(message.offset(), Instant::now());
+                    held.queue.pop();
+                    continue;
+                }
                 if let Some(code) = message.error() {
                     let reason = String::from_utf8_lossy(message.value().unwrap_or_default()).into_owned();
                     held.queue.pop();
                     self.consumer.context().connection.trouble(&KafkaError::MessageConsumption(code), &reason);
                     continue;
                 }
+                let offset = message.offset();
                 convert::push(&mut batch, message);
                 let more_bytes = batch.last_held_bytes();
                 if !held.account.admit(more_bytes) {
@@ -375,6 +400,7 @@ impl PollLoop {
                     break;
                 }
                 held.queue.keep(&mut messages);
+                held.progress.read(offset, more_bytes);
                 bytes += more_bytes;
                 if batch.len() >= BATCH_RECORDS || bytes >= BATCH_BYTES {
                     more = true;
@@ -389,6 +415,18 @@ impl PollLoop {
             }
         }
         more
+    }
+
+    /// Has each partition read by the client that fits what comes of it.
+    fn change_pace(&mut self) {
+        let now = Instant::now();
+        for held in self.partitions.iter_mut().filter(|held| !held.revoked) {
+            let before = held.progress;
+            if let Some((pace, next)) = held.progress.change(now) {
+                tracing::debug!(partition = %held.topic_partition, ?pace, next, "changes its reader");
+                held.read_by(&self.fetcher, before, Offset::Offset(next));
+            }
+        }
     }
 
     fn say(&self, reading: Reading) {
@@ -437,7 +475,8 @@ impl PollLoop {
                 Some((source, _)) => TopicPartition { topic: self.names.get(source), partition: 0 },
                 None => topic_partition.clone(),
             };
-            let Some(queue) = self.fetcher.queue(&topic, partition) else {
+            let progress = Progress::new();
+            let Some(queue) = self.fetcher.queue(progress.pace, &topic, partition) else {
                 tracing::error!(partition = %topic_partition, "librdkafka has no such partition");
                 continue;
             };
@@ -450,6 +489,7 @@ impl PollLoop {
                 topic_partition: topic_partition.clone(),
                 comes_with,
                 queue,
+                progress,
                 account: account.clone(),
                 revoked: false,
             });
@@ -462,7 +502,7 @@ impl PollLoop {
         log_error("take", taken);
         if !assigned.is_empty() {
             log_error("pause", self.consumer.pause(&for_member));
-            log_error("read", self.fetcher.add(&for_fetcher));
+            log_error("read", self.fetcher.add(Progress::new().pace, &for_fetcher));
         }
         self.membership.assigned();
         self.say(Reading::Assigned(assigned));
@@ -499,15 +539,12 @@ impl PollLoop {
         if !partitions.is_empty() {
             self.membership.revoked();
         }
-        let (mut assignments, mut read_no_more) = (Vec::new(), TopicPartitionList::new());
+        let mut assignments = Vec::new();
         for held in self.partitions.iter_mut().filter(|held| partitions.contains(&held.comes_with)) {
             held.revoked = true;
             self.uncommitted.remove(&held.topic_partition);
             assignments.push(held.assignment);
-            read_no_more.add_partition(&held.topic_partition.topic, held.topic_partition.partition);
-        }
-        if !assignments.is_empty() {
-            log_error("stop reading", self.fetcher.remove(&read_no_more));
+            log_error("stop reading", self.fetcher.remove(held.progress.pace, &list([&held.topic_partition])));
         }
         self.say(Reading::Revoked { assignments, lost });
     }
@@ -554,17 +591,10 @@ impl PollLoop {
 
     /// librdkafka itself goes on in the new topic at the position that it had in the old one.
     fn read_anew(&mut self, topic: &str) {
-        let (mut read_no_more, mut read) = (TopicPartitionList::new(), TopicPartitionList::new());
         let of_topic = |held: &&mut Held| &*held.topic_partition.topic == topic && !held.revoked;
         for held in self.partitions.iter_mut().filter(of_topic) {
-            let partition = held.topic_partition.partition;
-            held.queue.clear();
-            read_no_more.add_partition(topic, partition);
-            log_error("set offsets of", read.add_partition_offset(topic, partition, Offset::Beginning));
-        }
-        if read.count() > 0 {
-            log_error("stop reading", self.fetcher.remove(&read_no_more));
-            log_error("read", self.fetcher.add(&read));
+            let before = std::mem::replace(&mut held.progress, Progress::new());
+            held.read_by(&self.fetcher, before, Offset::Beginning);
         }
     }
 

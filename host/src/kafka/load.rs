@@ -20,9 +20,6 @@ use super::reader::{self, Start};
 use super::{Cluster, PlainContext, fetcher, headers, in_words, not_accepted, producer};
 use crate::event::Outgoing;
 
-/// `max_buffer` of the hosts that the loop is compared with: what it is by default.
-const MAX_BUFFER: u64 = 256 << 20;
-
 /// How long one question to the brokers may take.
 const ASK: Duration = Duration::from_secs(10);
 
@@ -133,7 +130,7 @@ impl BareLoop {
     /// # Errors
     /// Where no broker answers, or there is no such topic.
     pub fn open(cluster: &Cluster, topic: &str, start: Start) -> anyhow::Result<BareLoop> {
-        let mut config = fetcher::configure(cluster, "sandbus-bench", MAX_BUFFER);
+        let mut config = fetcher::configure(cluster, "sandbus-bench");
         let partitions = i32::try_from(ends(cluster, topic)?.len()).unwrap_or(i32::MAX);
         if let Some(each) = config.get("queued.max.messages.kbytes").and_then(|kbytes| kbytes.parse::<i32>().ok()) {
             let all = each.saturating_mul(partitions).min(2_097_151);
