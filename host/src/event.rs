@@ -80,6 +80,12 @@ impl Event {
         self.record.topic_partition() == other.record.topic_partition()
     }
 
+    /// The numbers of the headers that are its type and its id, where headers are.
+    pub fn header_places(&self) -> [Option<usize>; 2] {
+        let identity = self.record.identity().ok();
+        [identity.and_then(Identity::type_header), identity.and_then(Identity::id_header)]
+    }
+
     /// The bytes of its id, which are UTF-8 and not empty. `None`: it has no other than the record's coordinates.
     pub fn id_bytes(&self) -> Option<&[u8]> {
         self.record.identity().ok().and_then(|identity| identity.own_id(&self.record))

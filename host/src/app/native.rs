@@ -64,8 +64,10 @@ impl NativePool {
                 while let Ok(mut next) = started.recv() {
                     loop {
                         let (mut handler, batch) = next;
-                        report(run(&mut *handler, batch));
-                        match lock(&work).next(handler) {
+                        let ran = run(&mut *handler, batch);
+                        let waiting = lock(&work).next(handler);
+                        report(ran);
+                        match waiting {
                             Some(running) => next = running,
                             None => break,
                         }

@@ -116,4 +116,18 @@ mod tests {
         assert!(pace.batch(32, 4) >= 32, "too little to be shared");
         assert_eq!(Pace::new(1).batch(1000, 1), 1);
     }
+
+    #[test]
+    fn quick_events_are_run_where_they_are_made_and_being_held_up_once_changes_nothing() {
+        let mut pace = Pace::new(MAX_BATCH);
+        assert!(!pace.here(), "nothing is known yet");
+        (0..50).for_each(|_| pace.took(100, micros(30)));
+        assert!(pace.here() && pace.ahead() == 0);
+        pace.took(100, Duration::from_millis(8));
+        assert!(pace.here());
+        (0..3).for_each(|_| pace.took(100, Duration::from_millis(8)));
+        assert!(!pace.here(), "it has become slow");
+        (0..100).for_each(|_| pace.took(100, micros(100)));
+        assert!(!pace.here() && pace.ahead() > 0, "that is worth another thread");
+    }
 }

@@ -189,6 +189,9 @@ pub struct Partition<E> {
     running: usize,
     settling: usize,
     passed: u64,
+    /// Bytes of records that became final, and records that the watermark has passed, since the account was
+    /// told.
+    freed: (u64, u64),
     stopped: bool,
 }
 
@@ -209,6 +212,7 @@ impl<E: Clone> Partition<E> {
             running: 0,
             settling: 0,
             passed: 0,
+            freed: (0, 0),
             stopped: false,
         }
     }
@@ -480,7 +484,15 @@ impl<E: Clone> Partition<E> {
         false
     }
 
-    /// What it holds.
+    /// Tells the account what has become free: once for many records, because the consumer's thread looks at it, too.
+    pub fn tell_account(&mut self) {
+        let (bytes, records) = std::mem::take(&mut self.freed);
+        if bytes > 0 || records > 0 {
+            self.account.finished(bytes, records);
+        }
+    }
+
+    /// What it holds, as far as it was told.
     pub fn account(&self) -> &Account {
         &self.account
     }
@@ -526,9 +538,9 @@ impl<E: Clone> Partition<E> {
     /// What still runs keeps its lane until it ends, so that nothing of its key overlaps with it.
     fn rewind(&mut self) {
         self.first += self.slots.len() as u64;
-        let held = self.slots.iter().filter(|slot| slot.event.is_some()).map(|slot| slot.bytes).sum();
-        self.account.finished(held);
-        self.account.passed(self.slots.len() as u64);
+        let held: u64 = self.slots.iter().filter(|slot| slot.event.is_some()).map(|slot| slot.bytes).sum();
+        self.freed.0 += held;
+        self.freed.1 += self.slots.len() as u64;
         self.slots.clear();
         self.waiting.clear();
         self.settling = 0;
@@ -634,7 +646,7 @@ impl<E: Clone> Partition<E> {
         let Some(slot) = self.slot_mut(sequence) else { return };
         if slot.open == 0 && slot.event.take().is_some() {
             let bytes = slot.bytes;
-            self.account.finished(bytes);
+            self.freed.0 += bytes;
         }
         let mut passed = 0;
         while self.slots.front().is_some_and(|slot| slot.open == 0) {
@@ -644,7 +656,7 @@ impl<E: Clone> Partition<E> {
         if passed > 0 {
             self.first += passed;
             self.passed += passed;
-            self.account.passed(passed);
+            self.freed.1 += passed;
         }
     }
 }

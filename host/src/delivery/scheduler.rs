@@ -458,6 +458,7 @@ impl<E: Clone> Scheduler<E> {
 
     /// Time has passed. To be called whenever something was said, too: a drain ends as soon as it can.
     pub fn tick(&mut self, now: Instant, out: &mut Vec<Command<E>>) {
+        self.partitions.values_mut().for_each(|assigned| assigned.partition.tell_account());
         let is_due = |assigned: &Assigned<E>| assigned.partition.next_due().is_some_and(|at| at <= now);
         let due: Vec<_> = self.partitions.iter().filter(|(_, of)| is_due(of)).map(|(number, _)| *number).collect();
         for assignment in due {

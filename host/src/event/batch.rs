@@ -292,6 +292,12 @@ impl Record {
         headers.iter().map(|(name, value)| unsafe { (name.get().unwrap_or_default(), value.get()) })
     }
 
+    /// Bytes of the names and values of its headers.
+    pub fn header_bytes(&self) -> usize {
+        let entry = self.entry();
+        (entry.bytes as usize).saturating_sub(entry.key.length() + entry.value.length())
+    }
+
     /// The header at that place, from 0.
     pub fn header_at(&self, place: usize) -> Option<(&[u8], Option<&[u8]>)> {
         self.headers().nth(place)

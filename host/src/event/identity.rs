@@ -38,6 +38,15 @@ enum Place {
     Record,
 }
 
+impl Place {
+    fn header(self) -> Option<usize> {
+        match self {
+            Place::Header(index) => Some(index as usize),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Texts {
     event_type: String,
@@ -133,10 +142,12 @@ impl Identity {
 
     /// The number of the header that is the type, if one is.
     pub fn type_header(&self) -> Option<usize> {
-        match self.event_type {
-            Place::Header(index) => Some(index as usize),
-            _ => None,
-        }
+        self.event_type.header()
+    }
+
+    /// The number of the header that is the id, if one is.
+    pub fn id_header(&self) -> Option<usize> {
+        self.id.header()
     }
 
     /// The id, in UTF-8, of the record that it was found in. `None`: its coordinates.

@@ -379,6 +379,7 @@ impl PollLoop {
             let mut batch = BatchBuilder::new(held.topic_partition.clone(), 0);
             let mut messages = held.queue.keeper(0);
             let mut bytes = 0;
+            let mut claim = None;
             while let Some(message) = held.queue.peek() {
                 if message.error() == Some(RDKafkaErrorCode::PartitionEOF) {
                     held.progress.ended(message.offset(), Instant::now());
@@ -394,7 +395,8 @@ impl PollLoop {
                 let offset = message.offset();
                 convert::push(&mut batch, message);
                 let more_bytes = batch.last_held_bytes();
-                if !held.account.admit(more_bytes) {
+                let claim = claim.get_or_insert_with(|| held.account.claim(BATCH_BYTES, BATCH_RECORDS as u64));
+                if !claim.admit(more_bytes) {
                     // It stays where it is.
                     batch.pop();
                     break;

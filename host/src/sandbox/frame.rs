@@ -33,9 +33,7 @@ pub struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// Of a batch. `None` where the frame would be longer than a list may be.
     pub fn of(batch: &'a [Try]) -> Option<Frame<'a>> {
-        let mut out = Out { bytes: None, at: 0 };
-        write(batch, 0, &mut out);
-        let length = out.at;
+        let length = measure(batch);
         (length < 1 << 31).then_some(Frame { batch, length })
     }
 
@@ -43,7 +41,7 @@ impl<'a> Frame<'a> {
     #[cfg(test)]
     fn bytes(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.length];
-        write(self.batch, self.length, &mut Out { bytes: Some(&mut bytes), at: 0 });
+        write(self.batch, &mut Out { bytes: &mut bytes, at: 0 });
         bytes
     }
 }
@@ -91,14 +89,14 @@ impl Frame<'_> {
         let start = context.realloc(0, 0, 1, self.length)?;
         let memory = context.as_slice_mut().get_mut(start..).and_then(|memory| memory.get_mut(..self.length));
         let Some(memory) = memory else { wasmtime::bail!("the guest gave no room for a frame") };
-        write(self.batch, self.length, &mut Out { bytes: Some(memory), at: 0 });
+        write(self.batch, &mut Out { bytes: memory, at: 0 });
         Ok(start)
     }
 }
 
-/// Where a frame is written to, or only measured.
+/// Where a frame is written to: as many bytes as it was measured to need.
 struct Out<'a> {
-    bytes: Option<&'a mut [u8]>,
+    bytes: &'a mut [u8],
     at: usize,
 }
 
@@ -116,14 +114,13 @@ fn pair(first: u32, second: u32) -> u64 {
 
 impl Out<'_> {
     fn set(&mut self, at: usize, what: &[u8]) {
-        // A frame is written into as many bytes as it was measured to need.
-        if let Some(place) = self.bytes.as_mut().and_then(|bytes| bytes.get_mut(at..)?.get_mut(..what.len())) {
+        if let Some(place) = self.bytes.get_mut(at..).and_then(|bytes| bytes.get_mut(..what.len())) {
             place.copy_from_slice(what);
         }
     }
 
     fn set_words(&mut self, at: usize, words: &[u64]) {
-        let place = self.bytes.as_mut().and_then(|bytes| bytes.get_mut(at..)?.get_mut(..words.len() * 8));
+        let place = self.bytes.get_mut(at..).and_then(|bytes| bytes.get_mut(..words.len() * 8));
         let Some(place) = place else { return };
         for (place, word) in place.chunks_exact_mut(8).zip(words) {
             place.copy_from_slice(&word.to_le_bytes());
@@ -151,14 +148,38 @@ impl Out<'_> {
     }
 }
 
-fn write(batch: &[Try], length: usize, out: &mut Out<'_>) {
+/// How long the frame of a batch is. Says the same as [`write`], without a look at headers.
+fn measure(batch: &[Try]) -> usize {
+    let mut at = HEADER + batch.len() * EVENT;
+    let (mut topics, mut types) = (Written::default(), Written::default());
+    for run in batch {
+        let (event, record) = (&run.event, &run.event.record);
+        let count = record.headers().len();
+        if count > 0 {
+            at = at.next_multiple_of(8) + count * ENTRY + record.header_bytes();
+        }
+        let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+        let [type_header, id_header] = event.header_places();
+        at += topics.length_of(record.topic().as_bytes());
+        if type_header.is_none() {
+            at += types.length_of(event.type_bytes());
+        }
+        if id_header.is_none() {
+            at += length(event.id_bytes());
+        }
+        at += length(record.key()) + length(record.value());
+    }
+    at
+}
+
+fn write(batch: &[Try], out: &mut Out<'_>) {
+    let length = out.bytes.len();
     out.at = HEADER + batch.len() * EVENT;
-    let mut topics: Written<'_> = Written::default();
-    let mut types: Written<'_> = Written::default();
+    let (mut topics, mut types) = (Written::default(), Written::default());
     let mut lanes = Lanes::default();
     for (index, run) in batch.iter().enumerate() {
         let (event, record) = (&run.event, &run.event.record);
-        let (event_type, id) = (event.type_bytes(), event.id_bytes());
+        let [type_header, id_header] = event.header_places();
         let (mut type_at, mut id_at) = (None, None);
         let headers = record.headers();
         let count = headers.len();
@@ -171,12 +192,11 @@ fn write(batch: &[Try], length: usize, out: &mut Out<'_>) {
             for (entry, (name, value)) in headers.enumerate() {
                 let name = out.put(name);
                 let place = out.optional(value);
-                let value = value.map(|value| value.as_ptr_range());
                 // What is a header's value is that header's value itself.
-                if value == Some(event_type.as_ptr_range()) {
+                if type_header == Some(entry) {
                     type_at = Some(place);
                 }
-                if value.is_some() && value == id.map(<[u8]>::as_ptr_range) {
+                if id_header == Some(entry) {
                     id_at = Some(place);
                 }
                 out.set_words(table + entry * ENTRY, &[name, place]);
@@ -184,8 +204,8 @@ fn write(batch: &[Try], length: usize, out: &mut Out<'_>) {
             reference(table, (count * ENTRY) as u32)
         };
         let topic_at = topics.once(record.topic().as_bytes(), out);
-        let type_at = type_at.unwrap_or_else(|| types.once(event_type, out));
-        let id_at = id_at.unwrap_or_else(|| out.optional(id));
+        let type_at = type_at.unwrap_or_else(|| types.once(event.type_bytes(), out));
+        let id_at = id_at.unwrap_or_else(|| out.optional(event.id_bytes()));
         let (key, value) = (out.optional(record.key()), out.optional(record.value()));
 
         let lane = lanes.of(run);
@@ -248,16 +268,34 @@ struct Written<'a> {
 
 impl<'a> Written<'a> {
     fn once(&mut self, text: &'a [u8], out: &mut Out<'_>) -> Reference {
-        let known = self.texts.iter().flatten().find(|(known, _)| *known == text);
-        if let Some((_, place)) = known {
-            return *place;
+        if let Some(place) = self.find(text) {
+            return place;
         }
         let place = out.put(text);
+        self.remember(text, place);
+        place
+    }
+
+    /// What it adds to a frame.
+    fn length_of(&mut self, text: &'a [u8]) -> usize {
+        if self.find(text).is_some() {
+            return 0;
+        }
+        self.remember(text, reference(0, 0));
+        text.len()
+    }
+
+    fn find(&self, text: &[u8]) -> Option<Reference> {
+        // Mostly the very same bytes.
+        let is_it = |known: &[u8]| std::ptr::eq(known, text) || known == text;
+        self.texts.iter().flatten().find(|(known, _)| is_it(known)).map(|(_, place)| *place)
+    }
+
+    fn remember(&mut self, text: &'a [u8], place: Reference) {
         if let Some(free) = self.texts.get_mut(self.next % TYPES) {
             *free = Some((text, place));
         }
         self.next += 1;
-        place
     }
 }
 

@@ -98,8 +98,10 @@ impl Pool {
         self.runtime.spawn(async move {
             loop {
                 let (worker, ran) = running.await;
+                // First, so that whoever hears of it finds the instance idle.
+                let next = next(&work, worker);
                 report(ran);
-                match next(&work, worker) {
+                match next {
                     Some(next) => running = next,
                     None => return,
                 }

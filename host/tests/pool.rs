@@ -1,0 +1,114 @@
+//! A pool runs what is quick on the thread that asks, and hands over what is not, wherever it began.
+//!
+//! Needs no broker, but what `make build` leaves.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, unbounded};
+use sandbus::app::handlers;
+use sandbus::config::Config;
+use sandbus::delivery::ports::{Ran, Try};
+use sandbus::delivery::scheduler::DeliveryId;
+use sandbus::delivery::verdict::{Ending, FaultKind};
+use sandbus::event::{Event, RecordBuilder};
+use sandbus::sandbox::Sandbox;
+use sandbus::sandbox::pool::Pool;
+use sandbus::sandbox::ports::{GuestMetric, GuestSink, LogLevel, Refusal};
+use sandbus::sandbox::state::HandlerSettings;
+use tokio::runtime::Runtime;
+
+/// Far more than anything here takes.
+const SOON: Duration = Duration::from_secs(20);
+
+struct Silent;
+
+impl GuestSink for Silent {
+    fn log(&self, _: Option<(&Event, u32)>, _: LogLevel, _: &str) {}
+
+    fn metric(&self, _: &GuestMetric<'_>) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+/// Instances of the probe, and what they have reported. The runtime ends last.
+struct Probe {
+    pool: Pool,
+    reports: Receiver<Ran>,
+    _sandbox: Sandbox,
+    _runtime: Runtime,
+}
+
+impl Probe {
+    fn start(instances: u32) -> Probe {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/components");
+        let file = toml::Value::String(folder.join("probe-rust.wasm").to_str().unwrap().to_owned());
+        let text = format!("[handlers]\n[[handler]]\nname = \"probe\"\ncomponent = {file}\ntimeout = \"500ms\"\n");
+        let config = Config::from_text(&text, &folder.join("none"), std::iter::empty::<(String, String)>());
+        let config = config.unwrap_or_else(|error| panic!("{error}\nrun `make build` first"));
+        let handler = config.handlers.first().unwrap();
+        let settings = Arc::new(HandlerSettings::new(handler, Arc::new(Silent)));
+        let sandbox = Sandbox::new(8, 20_000).unwrap();
+        let loaded = runtime.block_on(handlers::load_one(&sandbox, handler, settings.clone())).unwrap();
+        let (reported, reports) = unbounded();
+        let report = Arc::new(move |ran| reported.send(ran).unwrap());
+        let pool = Pool::new(runtime.handle(), &loaded.component, &settings, instances, report);
+        Probe { pool, reports, _sandbox: sandbox, _runtime: runtime }
+    }
+
+    fn reported(&self) -> Ran {
+        self.reports.recv_timeout(SOON).expect("nothing was reported")
+    }
+}
+
+/// One event with that script for the probe.
+fn batch(script: &str) -> Vec<Try> {
+    let mut record = RecordBuilder::new("t".into(), 0, 0, 0);
+    record.header(b"probe", Some(script.as_bytes()));
+    let event = Event::decode(record.build()).unwrap();
+    vec![Try { id: DeliveryId::none(), attempt: 1, lane: None, event }]
+}
+
+fn ending(ran: &Ran) -> &Ending {
+    ran.tried[0].ending.as_ref().unwrap()
+}
+
+#[test]
+fn what_ends_at_once_is_answered_at_once() {
+    let probe = Probe::start(1);
+    for _ in 0..3 {
+        let ran = probe.pool.run_here(batch("ack")).expect("it was handed over");
+        assert_eq!(*ending(&ran), Ending::Ack);
+    }
+    assert!(probe.reports.is_empty());
+    probe.pool.run(batch("skip"));
+    assert_eq!(*ending(&probe.reported()), Ending::Skip);
+}
+
+#[test]
+fn what_waits_or_computes_for_long_goes_on_elsewhere() {
+    let probe = Probe::start(1);
+    for script in ["sleep:20ms;skip", "spin:40ms;skip"] {
+        assert!(probe.pool.run_here(batch(script)).is_none(), "{script} held up who asked");
+        assert_eq!(*ending(&probe.reported()), Ending::Skip, "{script}");
+    }
+    // The wall clock goes on there, too.
+    assert!(probe.pool.run_here(batch("sleep:10s")).is_none());
+    let ran = probe.reported();
+    assert!(matches!(ending(&ran), Ending::Fault { kind: FaultKind::Timeout, .. }), "{:?}", ending(&ran));
+}
+
+#[test]
+fn a_batch_waits_for_an_idle_instance_whoever_asked() {
+    let probe = Probe::start(1);
+    assert!(probe.pool.run_here(batch("sleep:50ms;skip")).is_none());
+    assert!(probe.pool.run_here(batch("retry")).is_none(), "one instance runs two");
+    probe.pool.run(batch("ack"));
+    let endings: Vec<_> = (0..3).map(|_| ending(&probe.reported()).clone()).collect();
+    assert_eq!(endings, [Ending::Skip, Ending::Retry(None), Ending::Ack]);
+    assert!(probe.pool.run_here(batch("ack")).is_some(), "it is idle again");
+}
