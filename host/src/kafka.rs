@@ -3,6 +3,7 @@
 //! - [`consumer`]: a thread for each group that is its member, reads and commits.
 //! - [`fetcher`]: what it reads with, beside the membership.
 //! - [`producer`]: one for the process; answers every record with what the broker said.
+//!   [`polled`]: the thread that serves it.
 //! - [`topics`]: which topics there are, and the ones that must be made. [`topic_id`]: which one has a name.
 //! - [`headers`], [`convert`]: a record's bytes out of librdkafka and into it.
 //! - [`queue`]: each partition's own queue, so that none holds up another. [`message`]: a message in it.
@@ -35,6 +36,7 @@ pub mod fetcher;
 pub mod headers;
 pub mod load;
 pub mod message;
+pub mod polled;
 pub mod producer;
 pub mod queue;
 pub mod reader;

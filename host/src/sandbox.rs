@@ -15,6 +15,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 pub mod bindings;
+pub mod clock;
 pub mod component;
 pub mod fault;
 pub mod frame;
@@ -66,6 +67,9 @@ impl Sandbox {
         let mut linker = Linker::new(&engine);
         // Clocks and random are real; the rest of WASI is there, and empty: see `GuestState`.
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        linker.allow_shadowing(true);
+        clock::add_to_linker(&mut linker)?;
+        linker.allow_shadowing(false);
         imports::add_to_linker(&mut linker)?;
         start_ticker(&engine).context("cannot start the thread that interrupts guests")?;
         Ok(Sandbox { engine, linker })

@@ -13,9 +13,10 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, DeliveryResult, Headers as _};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::polled::PolledProducer;
 use super::reader::{self, Start};
 use super::{Cluster, PlainContext, fetcher, headers, in_words, not_accepted, producer};
 use crate::event::Outgoing;
@@ -58,7 +59,7 @@ impl ProducerContext for Answers {
 
 /// Writes records, with the host's settings for producers.
 pub struct LoadWriter {
-    producer: ThreadedProducer<Answers>,
+    producer: PolledProducer<Answers>,
 }
 
 impl LoadWriter {
@@ -69,7 +70,7 @@ impl LoadWriter {
     pub fn new(cluster: &Cluster, linger: Duration) -> anyhow::Result<LoadWriter> {
         let mut config = producer::configure(cluster);
         config.set("linger.ms", linger.as_millis().to_string());
-        Ok(LoadWriter { producer: config.create_with_context(Answers::default()).map_err(not_accepted)? })
+        Ok(LoadWriter { producer: PolledProducer::new(&config, Answers::default())? })
     }
 
     /// Hands a record over. `false`: there is no room, try again.

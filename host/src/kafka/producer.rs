@@ -7,8 +7,9 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext};
 
+use super::polled::PolledProducer;
 use super::{Cluster, ConnectionLog, headers};
 use crate::delivery::ports::{Producer, SendError, Signal};
 use crate::event::Outgoing;
@@ -79,7 +80,7 @@ impl ProducerContext for ProducerLog {
     }
 }
 
-type Client = ThreadedProducer<ProducerLog>;
+type Client = PolledProducer<ProducerLog>;
 
 /// Sends records for every engine of the process.
 pub struct SharedProducer {
@@ -147,7 +148,7 @@ pub(super) fn configure(cluster: &Cluster) -> ClientConfig {
 }
 
 fn connect(config: &ClientConfig, log: &Arc<ConnectionLog>, alone: Option<Arc<Alone>>) -> anyhow::Result<Client> {
-    config.create_with_context(ProducerLog { log: log.clone(), alone }).map_err(super::not_accepted)
+    PolledProducer::new(config, ProducerLog { log: log.clone(), alone })
 }
 
 /// Hands a record to a client. It is answered, now or later.
