@@ -4,21 +4,21 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::component::{self, Func, InstancePre};
+use wasmtime::component::{self, ComponentExportIndex, Func, InstancePre, TypedFunc};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::bindings::since_v0_1::exports::sandbus::handler::descriptor::Description;
 use super::bindings::since_v0_1::exports::sandbus::handler::typed;
-use super::bindings::since_v0_1::sandbus::handler::types::HeaderParam;
 use super::component::{Component, Way};
 use super::fault::{Stop, classify};
 use super::frame::{self, Frame};
+use super::lowered::Lowered;
 use super::meter::{Meter, Metered};
 use super::state::{GuestState, HandlerSettings};
 use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::ports::{Ran, Tried, Try};
 use crate::delivery::verdict::{Ending, ErrorKind, FaultKind};
-use crate::event::{Event, Outgoing};
+use crate::event::Outgoing;
 
 /// A fault, and what is known of it.
 pub type Fault = (FaultKind, String);
@@ -103,9 +103,12 @@ pub fn unshared(batch: Arc<Vec<Try>>) -> Vec<Try> {
     Arc::try_unwrap(batch).unwrap_or_else(|shared| shared.to_vec())
 }
 
+/// `handle`, of one event.
+type TypedHandle = TypedFunc<(Lowered<'static>,), (Result<typed::Verdict, typed::Error>,)>;
+
 /// The way into an instance.
 enum Entry {
-    Typed(typed::Guest),
+    Typed(TypedHandle),
     /// `handle`, of frames.
     Packed(Func),
 }
@@ -119,15 +122,14 @@ impl Instance {
         let (mut store, packed) =
             (Self::store(component.way.engine(), settings.clone()), component.is_packed(&settings));
         let instance = Self::instantiate(component.way.pre(), &mut store).await?;
-        let bound = |error: wasmtime::Error| (FaultKind::Instantiate, format!("{error:#}"));
-        let way = match &component.way {
-            Way { packed: Some(handle), .. } if packed => {
-                let handle = instance.get_func(&mut store, handle);
-                Entry::Packed(handle.ok_or_else(|| (FaultKind::Instantiate, "it exports no `handle`".into()))?)
-            }
-            Way { typed: Some(typed), .. } => Entry::Typed(typed.load(&mut store, &instance).map_err(bound)?),
-            _ => return Err((FaultKind::Instantiate, "it exports no way in".into())),
+        let mut handle = |export: &Option<ComponentExportIndex>| instance.get_func(&mut store, export.as_ref()?);
+        let way = if packed {
+            handle(&component.way.packed).map(Entry::Packed)
+        } else {
+            // SAFETY: the type was checked when the component was loaded. `Lowered` stands for the generated one.
+            handle(&component.way.typed).map(|handle| Entry::Typed(unsafe { TypedFunc::new_unchecked(handle) }))
         };
+        let way = way.ok_or_else(|| (FaultKind::Instantiate, "it exports no way in".to_owned()))?;
         let meter = store.data().meter.clone();
         Ok(Instance { store, meter, way })
     }
@@ -266,24 +268,13 @@ impl Instance {
 
     /// Runs one try by the typed way. Answers with when it ended, too.
     async fn call(&mut self, run: &Try, started: Instant) -> (Result<Ending, Fault>, Instant) {
-        let Entry::Typed(typed) = &self.way else {
+        let Entry::Typed(handle) = &self.way else {
             return (Err((FaultKind::Instantiate, "it has no typed way in".into())), started);
         };
-        let (event, record) = (&run.event, &run.event.record);
-        // Kafka's partitions and offsets are never negative, and neither are the times that we show.
-        let lowered = typed::Event {
-            topic: record.topic(),
-            partition: u32::try_from(record.partition()).unwrap_or_default(),
-            offset: u64::try_from(record.offset()).unwrap_or_default(),
-            timestamp: record.timestamp().and_then(|millis| u64::try_from(millis).ok()),
-            key: record.key(),
-            value: record.value(),
-            headers: &headers(event),
-            id: &event.id(),
-            event_type: event.event_type(),
-            attempt: run.attempt,
+        let call = async |store: &mut Store<GuestState>| {
+            let (answer,) = handle.call_async(store, (Lowered(run),)).await?;
+            Ok(answer)
         };
-        let call = async |store: &mut Store<GuestState>| typed.call_handle(store, lowered).await;
         let (answer, ended) = bounded_from(&mut self.store, &self.meter, started, call).await;
         (answer.and_then(|answer| self.read(answer)), ended)
     }
@@ -319,15 +310,6 @@ pub fn failed(batch: Vec<Try>, (kind, message): Fault) -> Ran {
     let ending = |message: &str| alone.then(|| Ending::Fault { kind, message: message.to_owned() });
     let tried = batch.into_iter().map(|run| Tried { ending: ending(&message), ..Tried::not_run(run) }).collect();
     Ran { tried, took: Duration::ZERO, fault: (!alone).then_some((kind, message)) }
-}
-
-fn headers(event: &Event) -> Vec<HeaderParam<'_>> {
-    let headers = event.record.headers().map(|(name, value)| HeaderParam {
-        // A record with other names is no event.
-        name: std::str::from_utf8(name).unwrap_or_default(),
-        value,
-    });
-    headers.collect()
 }
 
 /// Runs a call within the handler's wall clock, and counts its CPU. What stops it is named.
