@@ -22,6 +22,7 @@ pub mod frame;
 pub mod imports;
 pub mod instance;
 pub mod limiter;
+pub mod lowered;
 pub mod meter;
 pub mod output;
 pub mod pool;

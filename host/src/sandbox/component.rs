@@ -100,7 +100,8 @@ pub struct Component {
 pub(super) struct Way {
     pre: InstancePre<GuestState>,
     pub descriptor: descriptor::GuestIndices,
-    pub typed: Option<typed::GuestIndices>,
+    /// `handle`, of one event.
+    pub typed: Option<ComponentExportIndex>,
     /// `handle`, of frames.
     pub packed: Option<ComponentExportIndex>,
 }
@@ -108,17 +109,17 @@ pub(super) struct Way {
 impl Way {
     fn new(pre: InstancePre<GuestState>) -> Result<Way, LoadError> {
         let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
+        // The types are checked here, once for all instances.
+        let packed_in = find(pre.component(), PACKED).map(|_| packed::GuestIndices::new(&pre));
+        packed_in.transpose().map_err(contract)?;
+        let descriptor = descriptor::GuestIndices::new(&pre).map_err(contract)?;
         let typed_in = find(pre.component(), TYPED).map(|_| typed::GuestIndices::new(&pre));
-        let packed_in = find(pre.component(), PACKED).map(|_| packed::GuestIndices::new(&pre).map_err(contract));
-        packed_in.transpose()?;
-        let packed = find(pre.component(), PACKED)
-            .and_then(|interface| pre.component().get_export_index(Some(&interface), "handle"));
-        Ok(Way {
-            descriptor: descriptor::GuestIndices::new(&pre).map_err(contract)?,
-            typed: typed_in.transpose().map_err(contract)?,
-            packed,
-            pre,
-        })
+        typed_in.transpose().map_err(contract)?;
+        let handle = |interface: &str| {
+            let interface = find(pre.component(), interface)?;
+            pre.component().get_export_index(Some(&interface), "handle")
+        };
+        Ok(Way { descriptor, typed: handle(TYPED), packed: handle(PACKED), pre })
     }
 
     pub fn pre(&self) -> &InstancePre<GuestState> {

@@ -1,23 +1,24 @@
 //! One instance of a handler: it is made, it runs tries, and it is dropped.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::component::{self, Func, InstancePre};
+use wasmtime::component::{self, ComponentExportIndex, Func, InstancePre, TypedFunc};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::bindings::since_v0_1::exports::sandbus::handler::descriptor::Description;
 use super::bindings::since_v0_1::exports::sandbus::handler::typed;
-use super::bindings::since_v0_1::sandbus::handler::types::HeaderParam;
 use super::component::{Component, Way};
 use super::fault::{Stop, classify};
 use super::frame::{self, Frame};
-use super::meter::Metered;
+use super::lowered::Lowered;
+use super::meter::{Meter, Metered};
 use super::state::{GuestState, HandlerSettings};
 use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::ports::{Ran, Tried, Try};
 use crate::delivery::verdict::{Ending, ErrorKind, FaultKind};
-use crate::event::{Event, Outgoing};
+use crate::event::Outgoing;
 
 /// A fault, and what is known of it.
 pub type Fault = (FaultKind, String);
@@ -25,6 +26,8 @@ pub type Fault = (FaultKind, String);
 /// A live instance with its store.
 pub struct Instance {
     store: Store<GuestState>,
+    /// The store's, at hand while a call has the store.
+    meter: Arc<Meter>,
     way: Entry,
 }
 
@@ -55,14 +58,57 @@ impl Outcome {
     }
 }
 
+/// The outcomes of a batch that runs event by event, in its order.
+pub struct Outcomes<'a> {
+    batch: &'a Arc<Vec<Try>>,
+    /// Those whose lanes stand still.
+    failed: Vec<&'a Try>,
+    outcomes: Vec<Outcome>,
+}
+
+impl<'a> Outcomes<'a> {
+    /// Of a batch of which nothing has run.
+    pub fn of(batch: &'a Arc<Vec<Try>>) -> Outcomes<'a> {
+        Outcomes { batch, failed: Vec::new(), outcomes: Vec::with_capacity(batch.len()) }
+    }
+
+    /// The next try to run, with its place. After a failure, what shares its lane does not run.
+    pub fn upcoming(&mut self) -> Option<(usize, &'a Try)> {
+        loop {
+            let index = self.outcomes.len();
+            let run = self.batch.get(index)?;
+            if !self.failed.iter().any(|earlier| earlier.shares_lane(run)) {
+                return Some((index, run));
+            }
+            self.outcomes.push(Outcome::without_run(None));
+        }
+    }
+
+    /// How the next try ended.
+    pub fn push(&mut self, outcome: Outcome) {
+        if !matches!(outcome.ending, Some(Ending::Ack | Ending::Skip)) {
+            self.failed.extend(self.batch.get(self.outcomes.len()));
+        }
+        self.outcomes.push(outcome);
+    }
+
+    /// All of them, when all are there.
+    pub fn finish(self) -> Vec<Outcome> {
+        self.outcomes
+    }
+}
+
 /// The batch, which nobody else holds any more.
 pub fn unshared(batch: Arc<Vec<Try>>) -> Vec<Try> {
     Arc::try_unwrap(batch).unwrap_or_else(|shared| shared.to_vec())
 }
 
+/// `handle`, of one event.
+type TypedHandle = TypedFunc<(Lowered<'static>,), (Result<typed::Verdict, typed::Error>,)>;
+
 /// The way into an instance.
 enum Entry {
-    Typed(typed::Guest),
+    Typed(TypedHandle),
     /// `handle`, of frames.
     Packed(Func),
 }
@@ -76,16 +122,16 @@ impl Instance {
         let (mut store, packed) =
             (Self::store(component.way.engine(), settings.clone()), component.is_packed(&settings));
         let instance = Self::instantiate(component.way.pre(), &mut store).await?;
-        let bound = |error: wasmtime::Error| (FaultKind::Instantiate, format!("{error:#}"));
-        let way = match &component.way {
-            Way { packed: Some(handle), .. } if packed => {
-                let handle = instance.get_func(&mut store, handle);
-                Entry::Packed(handle.ok_or_else(|| (FaultKind::Instantiate, "it exports no `handle`".into()))?)
-            }
-            Way { typed: Some(typed), .. } => Entry::Typed(typed.load(&mut store, &instance).map_err(bound)?),
-            _ => return Err((FaultKind::Instantiate, "it exports no way in".into())),
+        let mut handle = |export: &Option<ComponentExportIndex>| instance.get_func(&mut store, export.as_ref()?);
+        let way = if packed {
+            handle(&component.way.packed).map(Entry::Packed)
+        } else {
+            // SAFETY: the type was checked when the component was loaded. `Lowered` stands for the generated one.
+            handle(&component.way.typed).map(|handle| Entry::Typed(unsafe { TypedFunc::new_unchecked(handle) }))
         };
-        Ok(Instance { store, way })
+        let way = way.ok_or_else(|| (FaultKind::Instantiate, "it exports no way in".to_owned()))?;
+        let meter = store.data().meter.clone();
+        Ok(Instance { store, meter, way })
     }
 
     /// What the component says of itself, asked in an instance of its own.
@@ -130,40 +176,45 @@ impl Instance {
         })
     }
 
-    /// Runs one try of a batch by the typed way. `None` in place of the instance: it must not be used again.
-    pub async fn run(mut self, batch: &Arc<Vec<Try>>, index: usize) -> (Outcome, Option<Instance>) {
-        let started = Instant::now();
-        self.store.data_mut().begin(batch.clone(), index);
-        let outcome = match batch.get(index) {
-            Some(run) => self.call(&run.event, run.attempt).await,
-            None => Err((FaultKind::BadResult, format!("the batch has no event {index}"))),
-        };
-        let state = self.store.data_mut();
-        let outbox = state.end(index);
-        let (ending, instance_is_well) = match outcome {
-            Ok(ending) => (ending, true),
-            Err((kind, message)) => (Ending::Fault { kind, message }, false),
-        };
-        let outcome = Outcome {
-            outbox: if ending == Ending::Ack { outbox } else { Vec::new() },
-            ending: Some(ending),
-            wall: started.elapsed(),
-            cpu: state.meter.used(),
-            memory: state.limiter.memory(),
-        };
-        (outcome, instance_is_well.then_some(self))
+    /// Runs tries of a batch by the typed way, each in a call of its own: the next of `outcomes`, and, unless it is
+    /// to run `alone`, those that come after it. `None` in place of the instance: it must not be used again.
+    pub async fn run_each(mut self, outcomes: &mut Outcomes<'_>, alone: bool) -> Option<Instance> {
+        self.store.data_mut().begin(outcomes.batch.clone());
+        let mut started = Instant::now();
+        let mut instance_is_well = true;
+        while let Some((index, run)) = outcomes.upcoming() {
+            self.store.data_mut().begin_one(index);
+            let (outcome, ended) = self.call(run, started).await;
+            let state = self.store.data_mut();
+            let outbox = state.end_one();
+            instance_is_well = outcome.is_ok();
+            let ending = outcome.unwrap_or_else(|(kind, message)| Ending::Fault { kind, message });
+            outcomes.push(Outcome {
+                outbox: if ending == Ending::Ack { outbox } else { Vec::new() },
+                ending: Some(ending),
+                wall: ended.saturating_duration_since(started),
+                cpu: state.meter.used(),
+                memory: state.limiter.memory(),
+            });
+            if alone || !instance_is_well {
+                break;
+            }
+            started = ended;
+        }
+        self.store.data_mut().end();
+        instance_is_well.then_some(self)
     }
 
     /// Runs a batch in one call. `None` in place of the instance: it must not be used again.
     pub async fn run_batch(mut self, batch: Vec<Try>) -> (Ran, Option<Instance>) {
         let started = Instant::now();
         let batch = Arc::new(batch);
-        self.store.data_mut().begin(batch.clone(), 0);
+        self.store.data_mut().begin(batch.clone());
         let outcome = self.call_packed(&batch).await;
         let took = started.elapsed();
         let state = self.store.data_mut();
         let (cpu, memory) = (state.meter.used(), state.limiter.memory());
-        let mut outboxes = state.end_all();
+        let mut outboxes = state.end();
         let batch = unshared(batch);
         let endings = match outcome {
             Ok(endings) => endings,
@@ -215,25 +266,21 @@ impl Instance {
         Ok(())
     }
 
-    async fn call(&mut self, event: &Event, attempt: u32) -> Result<Ending, Fault> {
-        let Entry::Typed(typed) = &self.way else {
-            return Err((FaultKind::Instantiate, "it has no typed way in".into()));
+    /// Runs one try by the typed way. Answers with when it ended, too.
+    async fn call(&mut self, run: &Try, started: Instant) -> (Result<Ending, Fault>, Instant) {
+        let Entry::Typed(handle) = &self.way else {
+            return (Err((FaultKind::Instantiate, "it has no typed way in".into())), started);
         };
-        let record = &event.record;
-        // Kafka's partitions and offsets are never negative, and neither are the times that we show.
-        let lowered = typed::Event {
-            topic: record.topic(),
-            partition: u32::try_from(record.partition()).unwrap_or_default(),
-            offset: u64::try_from(record.offset()).unwrap_or_default(),
-            timestamp: record.timestamp().and_then(|millis| u64::try_from(millis).ok()),
-            key: record.key(),
-            value: record.value(),
-            headers: &headers(event),
-            id: &event.id(),
-            event_type: event.event_type(),
-            attempt,
+        let call = async |store: &mut Store<GuestState>| {
+            let (answer,) = handle.call_async(store, (Lowered(run),)).await?;
+            Ok(answer)
         };
-        let answer = bounded(&mut self.store, async |store| typed.call_handle(store, lowered).await).await?;
+        let (answer, ended) = bounded_from(&mut self.store, &self.meter, started, call).await;
+        (answer.and_then(|answer| self.read(answer)), ended)
+    }
+
+    /// What the guest's answer by the typed way means.
+    fn read(&self, answer: Result<typed::Verdict, typed::Error>) -> Result<Ending, Fault> {
         if let Some(stop) = self.store.data().exceeded() {
             return Err((stop.kind, stop.message));
         }
@@ -265,30 +312,35 @@ pub fn failed(batch: Vec<Try>, (kind, message): Fault) -> Ran {
     Ran { tried, took: Duration::ZERO, fault: (!alone).then_some((kind, message)) }
 }
 
-fn headers(event: &Event) -> Vec<HeaderParam<'_>> {
-    let headers = event.record.headers().map(|(name, value)| HeaderParam {
-        // A record with other names is no event.
-        name: std::str::from_utf8(name).unwrap_or_default(),
-        value,
-    });
-    headers.collect()
-}
-
 /// Runs a call within the handler's wall clock, and counts its CPU. What stops it is named.
-///
-/// Epochs do not count while the guest waits in the host, and a timer does not fire while the guest
-/// computes: both are needed.
 async fn bounded<T>(
     store: &mut Store<GuestState>,
     call: impl AsyncFnOnce(&mut Store<GuestState>) -> wasmtime::Result<T>,
 ) -> Result<T, Fault> {
-    let timeout = store.data().settings.timeout;
     let meter = store.data().meter.clone();
-    match tokio::time::timeout(timeout, Metered::new(meter, call(store))).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(classify(&error)),
-        Err(_) => Err((FaultKind::Timeout, format!("no answer within {}", rounded(timeout)))),
-    }
+    bounded_from(store, &meter, Instant::now(), call).await.0
+}
+
+/// The same, of a call that starts now, where the store's meter and the time are known. Answers with when it ended,
+/// too.
+///
+/// Epochs do not count while the guest waits in the host, and a timer does not fire while the guest
+/// computes: both are needed.
+async fn bounded_from<T>(
+    store: &mut Store<GuestState>,
+    meter: &Meter,
+    now: Instant,
+    call: impl AsyncFnOnce(&mut Store<GuestState>) -> wasmtime::Result<T>,
+) -> (Result<T, Fault>, Instant) {
+    let timeout = store.data().settings.timeout;
+    let call = pin!(call(store));
+    let (answer, ended) = Metered::new(meter, call, now, timeout).await;
+    let answer = match answer {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(error)) => Err(classify(&error)),
+        None => Err((FaultKind::Timeout, format!("no answer within {}", rounded(timeout)))),
+    };
+    (answer, ended)
 }
 
 /// For people: whole milliseconds.

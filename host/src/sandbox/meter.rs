@@ -7,12 +7,13 @@
 
 use std::cell::Cell;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
+use tokio::task::coop::{Unconstrained, unconstrained};
+use tokio::time::Sleep;
 
 /// Nanoseconds of CPU of the current thread.
 fn thread_cpu() -> u64 {
@@ -66,37 +67,62 @@ impl Meter {
         self.used() + Duration::from_nanos(poll)
     }
 
+    /// One thread at a time writes.
+    fn add(&self, used: u64) {
+        self.used.store(self.used.load(Ordering::Relaxed).saturating_add(used), Ordering::Relaxed);
+    }
+
     /// Starts from zero.
     pub fn reset(&self) {
         self.used.store(0, Ordering::Relaxed);
     }
 }
 
-/// A future whose polls a [`Meter`] counts.
-pub struct Metered<F> {
-    meter: Arc<Meter>,
-    call: Pin<Box<F>>,
+/// A call whose polls a [`Meter`] counts, and which is given up when its time is over.
+///
+/// By far the most calls are over at the first poll: only one that is not has a timer.
+pub struct Metered<'a, F> {
+    meter: &'a Meter,
+    call: Pin<&'a mut F>,
+    started: Instant,
+    /// When the coming poll begins, where that is known.
+    begins: Option<Instant>,
+    timeout: Duration,
+    timer: Option<Pin<Box<Unconstrained<Sleep>>>>,
 }
 
-impl<F: Future> Metered<F> {
-    /// Counts the polls of `call`.
-    pub fn new(meter: Arc<Meter>, call: F) -> Self {
-        Self { meter, call: Box::pin(call) }
+impl<'a, F: Future> Metered<'a, F> {
+    /// Counts the polls of `call`, which has just been `started`, until `timeout` after that.
+    pub fn new(meter: &'a Meter, call: Pin<&'a mut F>, started: Instant, timeout: Duration) -> Self {
+        Self { meter, call, started, begins: Some(started), timeout, timer: None }
     }
 }
 
-impl<F: Future> Future for Metered<F> {
-    type Output = F::Output;
+impl<F: Future> Future for Metered<'_, F> {
+    /// What the call came to, if it came to its end, and when that was known.
+    type Output = (Option<F::Output>, Instant);
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let started = Instant::now();
-        let before = about(started);
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let begins = self.begins.take().unwrap_or_else(Instant::now);
+        let before = about(begins);
         self.meter.polled_at.store(before, Ordering::Relaxed);
         let poll = self.call.as_mut().poll(context);
         let now = Instant::now();
-        let took = now.saturating_duration_since(started);
+        let took = now.saturating_duration_since(begins);
         let used = if took < SHORT { nanoseconds(took) } else { read(now).saturating_sub(before) };
-        self.meter.used.fetch_add(used, Ordering::Relaxed);
-        poll
+        self.meter.add(used);
+        if let Poll::Ready(answer) = poll {
+            return Poll::Ready((Some(answer), now));
+        }
+        // A time that no clock reaches is never over.
+        let Some(deadline) = self.started.checked_add(self.timeout) else { return Poll::Pending };
+        let timer = self.timer.get_or_insert_with(|| {
+            // Looked at even where the guest has used up what tokio lets one poll do.
+            Box::pin(unconstrained(tokio::time::sleep_until(deadline.into())))
+        });
+        timer.as_mut().poll(context).map(|()| (None, now))
     }
 }
+
+#[cfg(test)]
+mod tests;

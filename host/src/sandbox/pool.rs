@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::runtime::Handle;
 
 use super::component::Component;
-use super::instance::{self, Instance, Outcome};
+use super::instance::{self, Instance, Outcome, Outcomes};
 use super::state::HandlerSettings;
 use crate::delivery::ports::{Ran, Try};
 use crate::delivery::verdict::Ending;
@@ -152,32 +152,23 @@ impl Worker {
             return self.run_packed(batch).await;
         }
         let batch = Arc::new(batch);
-        let mut outcomes: Vec<Outcome> = Vec::with_capacity(batch.len());
-        let mut failed: Vec<&Try> = Vec::new();
-        for (index, run) in batch.iter().enumerate() {
-            let outcome = if failed.iter().any(|earlier| earlier.shares_lane(run)) {
-                Outcome::without_run(None)
-            } else {
-                self.run_one(&batch, index).await
+        let mut outcomes = Outcomes::of(&batch);
+        while outcomes.upcoming().is_some() {
+            self.instance = match self.instance().await {
+                Ok(instance) => {
+                    let fresh = self.settings.fresh;
+                    instance.run_each(&mut outcomes, fresh).await.filter(|_| !fresh)
+                }
+                Err((kind, message)) => {
+                    outcomes.push(Outcome::without_run(Some(Ending::Fault { kind, message })));
+                    None
+                }
             };
-            if !matches!(outcome.ending, None | Some(Ending::Ack | Ending::Skip)) {
-                failed.push(run);
-            }
-            outcomes.push(outcome);
         }
+        let outcomes = outcomes.finish();
         let took = outcomes.iter().map(|outcome| outcome.wall).sum();
         let tried = instance::unshared(batch).into_iter().zip(outcomes).map(|(run, outcome)| outcome.of(run)).collect();
         Ran { tried, took, fault: None }
-    }
-
-    async fn run_one(&mut self, batch: &Arc<Vec<Try>>, index: usize) -> Outcome {
-        let instance = match self.instance().await {
-            Ok(instance) => instance,
-            Err((kind, message)) => return Outcome::without_run(Some(Ending::Fault { kind, message })),
-        };
-        let (outcome, instance) = instance.run(batch, index).await;
-        self.instance = instance.filter(|_| !self.settings.fresh);
-        outcome
     }
 
     async fn run_packed(&mut self, batch: Vec<Try>) -> Ran {

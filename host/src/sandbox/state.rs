@@ -2,6 +2,7 @@
 //! in it has done so far.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -65,15 +66,17 @@ impl HandlerSettings {
 pub struct LogBook {
     settings: Arc<HandlerSettings>,
     current: Mutex<Current>,
+    /// The event's place in the batch.
+    index: AtomicUsize,
+    /// Its quota was passed.
+    exceeded: AtomicBool,
 }
 
 #[derive(Default)]
 struct Current {
     batch: Option<Arc<Vec<Try>>>,
-    index: usize,
     /// Of each event; empty until the first line.
     written: Vec<Written>,
-    exceeded: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -84,15 +87,20 @@ struct Written {
 
 impl LogBook {
     fn new(settings: Arc<HandlerSettings>) -> Arc<Self> {
-        Arc::new(Self { settings, current: Mutex::default() })
+        let (index, exceeded) = (AtomicUsize::default(), AtomicBool::default());
+        Arc::new(Self { settings, current: Mutex::default(), index, exceeded })
     }
 
-    fn begin(&self, batch: Option<Arc<Vec<Try>>>, index: usize) {
+    fn begin(&self, batch: Option<Arc<Vec<Try>>>) {
         let mut current = self.current();
         current.batch = batch;
-        current.index = index;
         current.written.clear();
-        current.exceeded = false;
+        self.begin_one(0);
+    }
+
+    fn begin_one(&self, index: usize) {
+        self.index.store(index, Ordering::Relaxed);
+        self.exceeded.store(false, Ordering::Relaxed);
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {
@@ -101,9 +109,8 @@ impl LogBook {
 
     /// The guest works on this event of the batch. Answers whether there is one.
     fn at(&self, index: usize) -> bool {
-        let mut current = self.current();
-        current.index = index;
-        current.batch.as_ref().is_some_and(|batch| index < batch.len())
+        self.index.store(index, Ordering::Relaxed);
+        self.current().batch.as_ref().is_some_and(|batch| index < batch.len())
     }
 
     /// Writes a line, with control characters escaped.
@@ -113,13 +120,14 @@ impl LogBook {
     pub fn line(&self, level: LogLevel, line: &str) -> Result<(), Stop> {
         let limits = &self.settings.limits;
         let mut current = self.current();
-        let (index, events) = (current.index, current.batch.as_ref().map_or(1, |batch| batch.len().max(1)));
+        let index = self.index.load(Ordering::Relaxed);
+        let events = current.batch.as_ref().map_or(1, |batch| batch.len().max(1));
         current.written.resize(events, Written::default());
         let Some(written) = current.written.get_mut(index) else { return Ok(()) };
         written.lines = written.lines.saturating_add(1);
         written.bytes = written.bytes.saturating_add(line.len() as u64);
         if written.lines > limits.logs || written.bytes > limits.log_bytes {
-            current.exceeded = true;
+            self.exceeded.store(true, Ordering::Relaxed);
             return Err(self.too_much());
         }
         let run = current.batch.as_ref().and_then(|batch| batch.get(index));
@@ -136,7 +144,7 @@ impl LogBook {
 
     /// Whether the quota was passed: standard output cannot stop a guest by itself.
     fn exceeded(&self) -> Option<Stop> {
-        self.current().exceeded.then(|| self.too_much())
+        self.exceeded.load(Ordering::Relaxed).then(|| self.too_much())
     }
 }
 
@@ -195,22 +203,29 @@ impl GuestState {
         }
     }
 
-    /// A call begins, with this event of the batch: all quotas are whole.
-    pub fn begin(&mut self, batch: Arc<Vec<Try>>, index: usize) {
-        self.log.begin(Some(batch), index);
+    /// A batch begins, with its first event: all quotas are whole.
+    pub fn begin(&mut self, batch: Arc<Vec<Try>>) {
+        self.log.begin(Some(batch));
         self.outboxes = Outboxes::default();
+        self.index = 0;
+        self.meter.reset();
+    }
+
+    /// A call begins, with this event of the batch: its quotas are whole.
+    pub fn begin_one(&mut self, index: usize) {
+        self.log.begin_one(index);
         self.index = index;
         self.meter.reset();
     }
 
-    /// The call is over: nothing of the batch is held any more. Gives what this event has published.
-    pub fn end(&mut self, index: usize) -> Vec<Outgoing> {
-        self.end_all().take(index)
+    /// That call is over. Gives what the event has published.
+    pub fn end_one(&mut self) -> Vec<Outgoing> {
+        self.outboxes.take(self.index)
     }
 
-    /// The same for all events.
-    pub fn end_all(&mut self) -> Outboxes {
-        self.log.begin(None, 0);
+    /// The batch is over: nothing of it is held any more. Gives what its events have published.
+    pub fn end(&mut self) -> Outboxes {
+        self.log.begin(None);
         std::mem::take(&mut self.outboxes)
     }
 

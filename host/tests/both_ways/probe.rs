@@ -152,6 +152,24 @@ fn time_is_up_alike() {
     check(&subject, Some(b"sleep:1000s"), SMALL, 1, "fault timeout");
 }
 
+/// Event by event, whoever makes the batch.
+#[test]
+fn a_fresh_instance_has_one_event() {
+    let keys = format!("isolation = \"fresh\"{KEYS}\n[handler.config]\nresults = \"out\"\n");
+    let subject = Subject::new("probe", &keys);
+    let (mut typed, _) = subject.ways();
+    let scripts = ["ack", "log:a", "trap", "ack", "retry", "ack"];
+    let batch = (0..).zip(scripts).map(|(at, script)| a_try(event(at, Some(script.as_bytes()), SMALL), 1, None));
+    let (came, _) = typed.run(&batch.collect::<Vec<_>>());
+    let endings: Vec<_> = came.ended.iter().map(|(ending, _)| ending.as_str()).collect();
+    assert_eq!(endings, ["ack", "ack", "fault trap", "ack", "retry", "ack"]);
+    let published: Vec<_> = came.ended.iter().flat_map(|(_, outbox)| outbox).collect();
+    assert_eq!(published.len(), 4);
+    for record in published {
+        assert_eq!(record.text_header("probe_sequence"), Some("1"), "an instance had another event before");
+    }
+}
+
 /// The instance lives on from event to event, and from batch to batch.
 #[test]
 fn results_are_reported_alike() {
