@@ -16,6 +16,7 @@ mod offsets;
 mod outage;
 mod payloads;
 mod publishing;
+mod readers;
 mod sasl;
 mod shutdown;
 pub(crate) mod stage;
