@@ -77,7 +77,7 @@ impl Instance {
             (Self::store(component.way.engine(), settings.clone()), component.is_packed(&settings));
         let instance = Self::instantiate(component.way.pre(), &mut store).await?;
         let bound = |error: wasmtime::Error| (FaultKind::Instantiate, format!("{error:#}"));
-        let way = match &component.way {
+        let way = match &*component.way {
             Way { packed: Some(handle), .. } if packed => {
                 let handle = instance.get_func(&mut store, handle);
                 Entry::Packed(handle.ok_or_else(|| (FaultKind::Instantiate, "it exports no `handle`".into()))?)
