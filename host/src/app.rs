@@ -115,7 +115,7 @@ impl Host {
         let admin = services.block_on(admin::serve(&config.admin, health.clone(), telemetry.clone()))?;
         tracing::info!(address = %admin, "admin server: /metrics /healthz /readyz /api/v1/partitions");
 
-        let loaded = guests.block_on(handlers::load(&config, &telemetry, additions))?;
+        let loaded = handlers::load(&config, guests.handle(), &telemetry, additions)?;
         let (failed, failures) = unbounded();
         let mut host = Host {
             config,

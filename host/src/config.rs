@@ -41,6 +41,7 @@ use std::path::PathBuf;
 
 pub use admin::Admin;
 pub use delivery::{DeadLetters, Delivery, Guarantee};
+pub use environment::places;
 pub use fault::{ConfigError, Fault, Found, Origin};
 pub use grants::{Grants, HttpOrigin, Scheme};
 pub use handler::{Group, Handler, Isolation};

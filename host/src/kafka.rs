@@ -20,11 +20,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::AdminClient;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaType;
 
 use crate::config;
 
@@ -73,17 +72,15 @@ impl Cluster {
     /// # Errors
     /// What it does not accept, and why.
     pub fn check(&self) -> anyhow::Result<()> {
-        // Much is looked at only when a client is made. Without brokers it connects to nothing.
-        let alone = |mut config: ClientConfig| {
+        // Much is looked at only when a client is made. Without brokers it connects to nothing. It is a bare one: a
+        // consumer or an admin client of the binding waits 100 ms when it is dropped.
+        let make = |mut config: ClientConfig, kind| {
             config.remove("bootstrap.servers");
-            config
+            let native = config.create_native_config()?;
+            Client::new(&config, native, kind, PlainContext(self.log.clone())).map(drop)
         };
-        let quiet = || PlainContext(self.log.clone());
-        let consumer = alone(consumer::configure(self, "check"));
-        consumer.create_with_context::<_, BaseConsumer<_>>(quiet()).map_err(not_accepted)?;
-        let producer = alone(producer::configure(self));
-        producer.create_with_context::<_, AdminClient<_>>(quiet()).map_err(not_accepted)?;
-        Ok(())
+        make(consumer::configure(self, "check"), RDKafkaType::RD_KAFKA_CONSUMER).map_err(not_accepted)?;
+        make(producer::configure(self), RDKafkaType::RD_KAFKA_PRODUCER).map_err(not_accepted)
     }
 
     /// What every consumer is configured with.

@@ -1,13 +1,14 @@
 //! Runs handlers: everything that knows wasmtime, and nothing that knows Kafka.
 //!
-//! One [`Sandbox`] for the process holds the engine and what is linked into every guest. A file becomes
-//! a [`component::Component`], a component becomes instances ([`instance::Instance`]), and a [`pool::Pool`]
+//! One [`Sandbox`] for the process holds the engine and what is linked into every guest. A file's [`code`] is compiled
+//! once and kept in a [`cache`]; with it the file becomes a [`component::Component`], a component becomes instances ([`instance::Instance`]), and a [`pool::Pool`]
 //! keeps a handler's instances at work. A guest sees its imports ([`imports`]) and an empty WASI, within
 //! bounds ([`limiter`], [`meter`]); what goes wrong in it is named in [`fault`].
 //!
 //! After any error the whole store is dropped: a trapped instance refuses to be entered again, and one
 //! that answered nonsense would not.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,7 +16,9 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 pub mod bindings;
+pub mod cache;
 pub mod clock;
+pub mod code;
 pub mod component;
 pub mod fault;
 pub mod frame;
@@ -29,6 +32,8 @@ pub mod pool;
 pub mod ports;
 pub mod state;
 
+use cache::Cache;
+use code::Known;
 use state::GuestState;
 
 /// How often a running guest lets others have its thread, and its CPU time is looked at.
@@ -44,6 +49,8 @@ const CORE_INSTANCES: u32 = 64;
 pub struct Sandbox {
     engine: Engine,
     linker: Linker<GuestState>,
+    cache: Option<Cache>,
+    known: Known,
 }
 
 impl Sandbox {
@@ -73,7 +80,25 @@ impl Sandbox {
         linker.allow_shadowing(false);
         imports::add_to_linker(&mut linker)?;
         start_ticker(&engine).context("cannot start the thread that interrupts guests")?;
-        Ok(Sandbox { engine, linker })
+        Ok(Sandbox { engine, linker, cache: None, known: Known::default() })
+    }
+
+    /// Keeps compiled code in this folder, if it may be used; what hinders that is logged.
+    #[must_use]
+    pub fn cached_in(self, folder: Option<&Path>) -> Sandbox {
+        let cache = folder.map(|folder| Cache::open(folder, &self.engine));
+        let cache = match cache {
+            Some(Ok(cache)) => Some(cache),
+            Some(Err(refused)) => {
+                tracing::warn!("compiled components are not kept: {refused}");
+                None
+            }
+            None => {
+                tracing::info!("compiled components are not kept: sandbox.cache is empty, or nothing says where");
+                None
+            }
+        };
+        Sandbox { cache, ..self }
     }
 }
 

@@ -14,6 +14,7 @@ mod cli_secrets;
 mod cli_tail;
 mod cli_test;
 mod cli_usage;
+mod compiled_code;
 mod delivery;
 mod eventsource_py;
 mod harness_works;

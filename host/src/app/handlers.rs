@@ -1,6 +1,11 @@
 //! Loads the configured handlers: all of them, or none.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::Builder;
+use std::time::Instant;
+
+use tokio::runtime::Handle;
 
 use super::native::MakeNative;
 use super::{Additions, StartError};
@@ -40,43 +45,87 @@ impl LoadedHandler {
 /// Where the platform has none.
 pub fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
     let tables = config.handlers.iter().map(|handler| handler.limits.table_elements).max();
-    Sandbox::new(config.sandbox.max_instances.get(), tables.unwrap_or(20_000))
+    let sandbox = Sandbox::new(config.sandbox.max_instances.get(), tables.unwrap_or(20_000))?;
+    Ok(sandbox.cached_in(config.sandbox.cache.as_deref()))
 }
 
 /// Loads every handler.
 ///
 /// # Errors
 /// Every handler that cannot be loaded, with its reason.
-pub async fn load(
+pub fn load(
     config: &Config,
+    guests: &Handle,
     telemetry: &Telemetry,
     additions: &Additions<'_>,
 ) -> Result<Vec<LoadedHandler>, StartError> {
+    let started = Instant::now();
     let sandbox = sandbox(config)?;
-    let (mut loaded, mut errors) = (Vec::new(), Vec::new());
-    for handler in &config.handlers {
+    let wanted = config.handlers.iter().map(|handler| {
         let sink = additions.sink.clone().unwrap_or_else(|| -> Arc<dyn GuestSink> {
             Arc::new(HandlerSink::new(handler.name.shared(), telemetry.meter().clone()))
         });
         let settings = HandlerSettings { typed: additions.typed, ..HandlerSettings::new(handler, sink) };
-        let settings = Arc::new(settings);
-        match load_one(&sandbox, handler, settings).await {
-            Ok(mut handler) => {
-                handler.native = additions.natives.get(handler.config.name.as_str()).cloned();
-                let events: Vec<_> = handler.events.iter().map(ToString::to_string).collect();
-                tracing::info!(
-                    handler = %handler.config.name, digest = &*handler.component.digest,
-                    events = events.join(" "), "loaded"
-                );
-                loaded.push(handler);
-            }
-            Err(error) => {
-                let path = handler.component.display();
-                errors.push(format!("handler {:?}: {path}: {error}", handler.name.as_str()));
-            }
+        (handler, Arc::new(settings))
+    });
+    let mut loaded = load_all(&sandbox, guests, &wanted.collect::<Vec<_>>()).map_err(StartError::Handlers)?;
+    for handler in &mut loaded {
+        handler.native = additions.natives.get(handler.config.name.as_str()).cloned();
+    }
+    tracing::info!(handlers = loaded.len(), took_ms = millis(started), "all handlers are loaded");
+    Ok(loaded)
+}
+
+/// Loads these, as many at a time as there are cores.
+///
+/// # Errors
+/// Every one that cannot be loaded, with its reason.
+pub fn load_all(
+    sandbox: &Sandbox,
+    guests: &Handle,
+    wanted: &[(&config::Handler, Arc<HandlerSettings>)],
+) -> Result<Vec<LoadedHandler>, Vec<String>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some((handler, settings)) = wanted.get(index) else { return done };
+            let loaded = guests.block_on(load_one(sandbox, handler, settings.clone()));
+            let path = handler.component.display();
+            done.push((index, loaded.map_err(|error| format!("handler {:?}: {path}: {error}", handler.name.as_str()))));
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(wanted.len());
+    // Threads of their own: what compiles blocks them. This one is the first.
+    let mut done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..cores).map(|_| Builder::new().name("load".into()).spawn_scoped(scope, work)).collect();
+        let mut done = work();
+        for other in others {
+            // One that could not be started has left the work to the others.
+            let Ok(other) = other else { continue };
+            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_by_key(|(index, _)| *index);
+    let (mut loaded, mut errors) = (Vec::new(), Vec::new());
+    for (_, result) in done {
+        match result {
+            Ok(handler) => loaded.push(handler),
+            Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() { Ok(loaded) } else { Err(StartError::Handlers(errors)) }
+    if errors.is_empty() { Ok(loaded) } else { Err(errors) }
+}
+
+/// Patterns as they are logged.
+fn shown(events: &[Pattern]) -> String {
+    events.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Loads one handler, and finds out what it wants.
@@ -88,6 +137,7 @@ pub async fn load_one(
     handler: &config::Handler,
     settings: Arc<HandlerSettings>,
 ) -> Result<LoadedHandler, String> {
+    let started = Instant::now();
     let component = sandbox.load(&handler.component, &settings).await.map_err(|error| error.to_string())?;
     let events = match &handler.events {
         Some(events) => events.clone(),
@@ -96,5 +146,9 @@ pub async fn load_one(
         }
         None => component.events.clone(),
     };
+    tracing::info!(
+        handler = %handler.name, digest = &*component.digest, code = component.source.name(),
+        took_ms = millis(started), events = shown(&events), "loaded"
+    );
     Ok(LoadedHandler { config: handler.clone(), component: Arc::new(component), settings, events, native: None })
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Done, Failure, counted, print_line};
 use crate::app::handlers::{self, LoadedHandler};
-use crate::config::{Config, Handler};
+use crate::config::{Config, places};
 use crate::sandbox::ports::{GuestMetric, GuestSink, LogLevel, Refusal};
 use crate::sandbox::state::HandlerSettings;
 
@@ -30,6 +30,7 @@ pub struct Check {
 
 impl Check {
     pub(super) fn run(self) -> Done {
+        crate::telemetry::log::start(Default::default(), "warn");
         let (config, wrong): (_, fn(String) -> Failure) = match &self.component {
             Some(component) => (alone(component)?, Failure::Wrong),
             None => {
@@ -62,28 +63,18 @@ pub(super) fn alone(component: &Path) -> Result<Config, Failure> {
     let path = std::path::absolute(component).map_err(anyhow::Error::from)?;
     let quoted = toml::Value::String(path.to_string_lossy().into_owned());
     let text = format!("[handlers]\n[[handler]]\nname = {name:?}\ncomponent = {quoted}\n");
-    // Only the component counts: neither a folder of others, nor the environment.
+    // Only the component counts: neither a folder of others, nor what the environment sets.
     let nowhere = path.with_extension("no-such-folder");
-    Ok(Config::from_text(&text, &nowhere, std::iter::empty::<(String, String)>())?)
+    Ok(Config::from_text(&text, &nowhere, places())?)
 }
 
 fn load(config: &Config) -> Result<Vec<LoadedHandler>, Vec<String>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| vec![error.to_string()])?;
     let sandbox = handlers::sandbox(config).map_err(|error| vec![format!("{error:#}")])?;
-    let (mut loaded, mut errors) = (Vec::new(), Vec::new());
-    for handler in &config.handlers {
-        let settings = Arc::new(HandlerSettings::new(handler, Arc::new(Silent)));
-        match runtime.block_on(handlers::load_one(&sandbox, handler, settings)) {
-            Ok(handler) => loaded.push(handler),
-            Err(error) => errors.push(in_words(handler, &error)),
-        }
-    }
-    if errors.is_empty() { Ok(loaded) } else { Err(errors) }
-}
-
-fn in_words(handler: &Handler, error: &str) -> String {
-    format!("handler {:?}: {}: {error}", handler.name.as_str(), handler.component.display())
+    let settings = |handler| Arc::new(HandlerSettings::new(handler, Arc::new(Silent)));
+    let wanted: Vec<_> = config.handlers.iter().map(|handler| (handler, settings(handler))).collect();
+    handlers::load_all(&sandbox, runtime.handle(), &wanted)
 }
 
 fn patterns(handler: &LoadedHandler) -> Vec<String> {

@@ -11,7 +11,7 @@ use crossbeam_channel::unbounded;
 
 use super::{Done, Failure, print_line};
 use crate::app::{Host, StartError};
-use crate::config::{Config, redrive_topic};
+use crate::config::{Config, places, redrive_topic};
 use crate::delivery::ports::{Producer as _, Signal};
 use crate::event::{Event, RecordBuilder};
 use crate::kafka::Cluster as KafkaCluster;
@@ -66,7 +66,7 @@ impl Demo {
         // Handlers that happen to be in the current directory take no part.
         let nowhere = folder.join("no-such-folder");
         let text = configuration(&broker.bootstrap_servers(), &folder);
-        let config = Config::from_text(&text, &nowhere, std::iter::empty::<(String, String)>())?;
+        let config = Config::from_text(&text, &nowhere, places())?;
         let tally = Arc::new(Tally::default());
         let started = Instant::now();
         self.say(&format!("starting an embedded broker at {} and loading handlers", broker.bootstrap_servers()));

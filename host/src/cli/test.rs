@@ -57,6 +57,7 @@ pub struct Test {
 
 impl Test {
     pub(super) fn run(self) -> Done {
+        crate::telemetry::log::start(Default::default(), "warn");
         let config = self.configuration()?;
         let lines = std::fs::read_to_string(&self.events)
             .map_err(|error| Failure::Wrong(format!("cannot read {}: {error}", self.events.display())))?;

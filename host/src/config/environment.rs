@@ -1,6 +1,8 @@
-//! Environment variables: `SANDBUS_<SECTION>__<KEY>` sets a key of a plain section, over the file.
+//! Environment variables: `SANDBUS_<SECTION>__<KEY>` sets a key of a plain section, over the file; others say where
+//! the user's programs keep what may be lost.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use super::context::Context;
 use super::document::{Entry, Raw, Table};
@@ -23,6 +25,24 @@ struct Target {
     key: String,
     /// The other way to give the same secret, which this one replaces.
     instead_of: Option<String>,
+}
+
+/// By the XDG base directory specification: the first that is set counts, unless it is not absolute.
+const CACHE_HOME: (&str, &str) = ("XDG_CACHE_HOME", "HOME");
+
+/// The part of the process environment that says where things are kept, and sets no key: for a configuration that
+/// does not come from a file.
+pub fn places() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| name == CACHE_HOME.0 || name == CACHE_HOME.1)
+}
+
+/// Where the user's programs keep what may be lost. `None`: nowhere.
+pub(super) fn cache_home(variables: &[(OsString, OsString)]) -> Option<PathBuf> {
+    let folder = |wanted: &str| {
+        let set = variables.iter().find(|(name, _)| name == wanted);
+        set.map(|(_, value)| PathBuf::from(value)).filter(|folder| folder.is_absolute())
+    };
+    folder(CACHE_HOME.0).or_else(|| folder(CACHE_HOME.1).map(|home| home.join(".cache")))
 }
 
 /// Writes what the environment sets over the document. Variables that mean no key are noted.

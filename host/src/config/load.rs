@@ -87,6 +87,7 @@ fn read(
     environment: &mut dyn Iterator<Item = (OsString, OsString)>,
 ) -> Result<Config, ConfigError> {
     let context = Context::new(base_dir);
+    let environment: Vec<_> = environment.collect();
     let config = match document::parse(text) {
         Ok(document) => assemble(&context, document, environment),
         Err(faults) => {
@@ -101,13 +102,10 @@ fn read(
     }
 }
 
-fn assemble(
-    context: &Context,
-    mut document: Table,
-    environment: &mut dyn Iterator<Item = (OsString, OsString)>,
-) -> Option<Config> {
+fn assemble(context: &Context, mut document: Table, environment: Vec<(OsString, OsString)>) -> Option<Config> {
     flatten_properties(context, &mut document);
-    environment::overlay(&mut document, environment, context);
+    let cache_home = environment::cache_home(&environment);
+    environment::overlay(&mut document, environment.into_iter(), context);
     let mut document = Section::new(context, "", Origin::Nowhere, document);
 
     let mut section = document.section("kafka");
@@ -147,7 +145,7 @@ fn assemble(
     Some(Config {
         kafka: kafka.checked(properties?)?,
         delivery: delivery.checked()?,
-        sandbox: sandbox.checked()?,
+        sandbox: sandbox.checked(context, cache_home)?,
         telemetry: telemetry?,
         admin: admin?,
         handlers_dir: handlers.dir?,

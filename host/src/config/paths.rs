@@ -12,7 +12,8 @@ pub(super) const FILE: Text<PathBuf> = Text { allowed: "a path to a file", parse
 /// A path to a folder.
 pub(super) const FOLDER: Text<PathBuf> = Text { allowed: "a path to a folder", parse: path };
 
-fn path(text: &str) -> Result<PathBuf, String> {
+/// A path, as it is written.
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() || text.contains('\0') { Err(String::new()) } else { Ok(PathBuf::from(text)) }
 }
 

@@ -1,10 +1,9 @@
-//! From a file to something that can be instantiated: wrapped if it is a core module, compiled, checked
-//! against what the host offers, and asked what it wants.
+//! From a file to something that can be instantiated: its code, checked against what the host offers, and asked what
+//! it wants.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
 use wasmparser::{Parser, Payload};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{ComponentExportIndex, InstancePre};
@@ -12,6 +11,8 @@ use wasmtime::component::{ComponentExportIndex, InstancePre};
 use super::Sandbox;
 use super::bindings::since_v0_1::exports::sandbus::handler::{descriptor, typed};
 use super::bindings::since_v0_1::packed::exports::sandbus::handler::packed;
+use super::cache::{Digest, digest_of, hexadecimal};
+use super::code::Source;
 use super::instance::Instance;
 use super::state::{GuestState, HandlerSettings};
 use crate::config::Pattern;
@@ -93,7 +94,9 @@ pub struct Component {
     pub events: Vec<Pattern>,
     /// What it says of itself besides.
     pub attributes: Vec<(String, String)>,
-    pub(super) way: Way,
+    /// Where its code came from.
+    pub source: Source,
+    pub(super) way: Arc<Way>,
 }
 
 /// The ways into a component, found once.
@@ -158,21 +161,18 @@ impl Sandbox {
     /// Where the file is no handler, in words for whoever made it.
     pub async fn load(&self, path: &Path, settings: &Arc<HandlerSettings>) -> Result<Component, LoadError> {
         let bytes = read(path)?;
-        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        // A compiler that panics on a file must not take the host with it.
-        let compile = std::panic::AssertUnwindSafe(|| self.compile(bytes));
-        let component = tokio::task::block_in_place(|| std::panic::catch_unwind(compile))
-            .unwrap_or_else(|_| Err(LoadError::Compile("the compiler panicked; see the lines above".into())))?;
-        self.check_exports(&component)?;
-        self.check_imports(&component)?;
-        let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
-        let pre = self.linker.instantiate_pre(&component).map_err(contract)?;
-        let way = Way::new(pre)?;
+        let content = digest_of(&bytes);
+        let (way, source) = self.way(&content, bytes).await?;
         let description = Instance::describe(&way, settings.clone())
             .await
             .map_err(|(kind, message)| LoadError::Describe { kind, message })?;
-        let mut component =
-            Component { digest: digest.into(), events: Vec::new(), attributes: description.attributes, way };
+        let mut component = Component {
+            digest: hexadecimal(&content).into(),
+            events: Vec::new(),
+            attributes: description.attributes,
+            source,
+            way,
+        };
         if description.events.len() > 1000 {
             return Err(LoadError::Description("more than 1000 event types".into()));
         }
@@ -184,13 +184,20 @@ impl Sandbox {
         Ok(component)
     }
 
-    fn compile(&self, bytes: Vec<u8>) -> Result<wasmtime::component::Component, LoadError> {
-        let bytes = componentize(bytes)?;
-        let component = wasmtime::component::Component::from_binary(&self.engine, &bytes)
-            .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
-        // Pays for the image of its initial memory now rather than at the first event.
-        component.initialize_copy_on_write_image().map_err(|error| LoadError::Compile(format!("{error:#}")))?;
-        Ok(component)
+    /// The ways into the code of a file with this content.
+    async fn way(&self, content: &Digest, bytes: Vec<u8>) -> Result<(Arc<Way>, Source), LoadError> {
+        let place = self.known.place(content);
+        let mut known = place.lock().await;
+        if let Some(way) = known.upgrade() {
+            return Ok((way, Source::Shared));
+        }
+        let (code, source) = tokio::task::block_in_place(|| self.code(content, bytes))?;
+        self.check_exports(&code)?;
+        self.check_imports(&code)?;
+        let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
+        let way = Arc::new(Way::new(self.linker.instantiate_pre(&code).map_err(contract)?)?);
+        *known = Arc::downgrade(&way);
+        Ok((way, source))
     }
 
     fn check_exports(&self, component: &wasmtime::component::Component) -> Result<(), LoadError> {

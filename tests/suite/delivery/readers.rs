@@ -46,6 +46,7 @@ fn a_partition_that_is_busy_now_and_idle_then_is_read_without_a_gap() {
     assert!(by_key.values().all(|offsets| offsets.is_sorted()), "{by_key:?}");
     let mut places: Vec<_> = acks.iter().map(|ack| (ack.partition, ack.offset)).collect();
     places.sort_unstable();
-    let expected: Vec<_> = (0..PARTITIONS).flat_map(|of| (0..3 * RECORDS / 2).map(move |offset| (of, offset))).collect();
+    let expected: Vec<_> =
+        (0..PARTITIONS).flat_map(|of| (0..3 * RECORDS / 2).map(move |offset| (of, offset))).collect();
     assert_eq!(places, expected, "each event is acknowledged once");
 }

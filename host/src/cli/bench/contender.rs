@@ -362,7 +362,7 @@ impl Setup {
             out = quoted(out),
         );
         let nowhere = self.component.with_file_name("no-such-folder");
-        let mut made = Config::from_text(&text, &nowhere, std::iter::empty::<(String, String)>())?;
+        let mut made = Config::from_text(&text, &nowhere, config::places())?;
         made.kafka = config::Kafka {
             topics: made.kafka.topics,
             consumer_group: GroupName::new(run)?,

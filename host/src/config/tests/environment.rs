@@ -79,6 +79,29 @@ fn other_variables_are_not_read() {
 }
 
 #[test]
+fn compiled_code_is_kept_where_the_user_keeps_what_may_be_lost() {
+    let folder = Folder::new();
+    let cache = |text: &str, environment: &[(&str, &str)]| {
+        let cache = folder.read(text, environment).unwrap().sandbox.cache;
+        cache.map(|cache| cache.to_str().unwrap().replace(folder.path().to_str().unwrap(), "<folder>"))
+    };
+    let of_home = Some("/home/u/.cache/sandbus/compiled".to_owned());
+    let home = ("HOME", "/home/u");
+    assert_eq!(cache("", &[home, ("XDG_CACHE_HOME", "/c")]), Some("/c/sandbus/compiled".to_owned()));
+    assert_eq!(cache("", &[home]), of_home);
+    // What is not absolute is as if it were not set.
+    assert_eq!(cache("", &[home, ("XDG_CACHE_HOME", "")]), of_home);
+    assert_eq!(cache("", &[home, ("XDG_CACHE_HOME", "c")]), of_home);
+    assert_eq!(cache("", &[("HOME", "u")]), None);
+    assert_eq!(cache("", &[]), None);
+    let set = "[sandbox]\ncache = \"code\"\n";
+    assert_eq!(cache(set, &[home]), Some("<folder>/code".to_owned()));
+    assert_eq!(cache(set, &[home, ("SANDBUS_SANDBOX__CACHE", "/elsewhere")]), Some("/elsewhere".to_owned()));
+    assert_eq!(cache("[sandbox]\ncache = \"\"\n", &[home]), None);
+    assert_eq!(cache(set, &[home, ("SANDBUS_SANDBOX__CACHE", "")]), None);
+}
+
+#[test]
 fn wrong_variables() {
     let folder = Folder::new();
     let cases: &[&[(&str, &str)]] = &[

@@ -23,6 +23,7 @@ const CHANGES: &[(&str, &str, &str, &str)] = &[
     ("delivery", "shutdown_timeout", r#""1m""#, "shutdown_timeout: 60s"),
     ("sandbox", "max_instances", "300", "max_instances: 300"),
     ("sandbox", "max_memory", r#""5GiB""#, "max_memory: 5368709120"),
+    ("sandbox", "cache", r#""code""#, r#"/code")"#),
     ("telemetry", "enable_metrics", "false", "enable_metrics: false"),
     ("telemetry", "enable_tracing", "false", "enable_tracing: false"),
     ("telemetry", "otlp_endpoint", r#""http://otel:4318""#, r#"otlp_endpoint: Some("http://otel:4318")"#),
