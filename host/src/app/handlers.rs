@@ -8,7 +8,6 @@ use crate::config::{self, Config, Pattern};
 use crate::delivery::engine::Subscription;
 use crate::sandbox::Sandbox;
 use crate::sandbox::component::Component;
-use crate::sandbox::ports::GuestSink;
 use crate::sandbox::state::HandlerSettings;
 use crate::telemetry::Telemetry;
 use crate::telemetry::guest::HandlerSink;
@@ -55,9 +54,10 @@ pub async fn load(
     let sandbox = sandbox(config)?;
     let (mut loaded, mut errors) = (Vec::new(), Vec::new());
     for handler in &config.handlers {
-        let sink = additions.sink.clone().unwrap_or_else(|| -> Arc<dyn GuestSink> {
-            Arc::new(HandlerSink::new(handler.name.shared(), telemetry.meter().clone()))
-        });
+        let sink = match additions.sinks {
+            Some(sinks) => sinks(handler.name.as_str()),
+            None => Arc::new(HandlerSink::new(handler.name.shared(), telemetry.meter().clone())),
+        };
         let settings = HandlerSettings { typed: additions.typed, ..HandlerSettings::new(handler, sink) };
         let settings = Arc::new(settings);
         match load_one(&sandbox, handler, settings).await {
