@@ -1,10 +1,6 @@
-# Sourced by the setup scripts, behind debian.sh: Java, and JARs that Maven fetches into the cache folder.
-# Nothing here touches the network when nothing is missing.
+# Sourced by the setup scripts, behind debian.sh and cache.sh: Java, and JARs that Maven fetches into the cache folder.
 
 oldest_java=17
-
-# The harness has the same rule.
-cache=${SANDBUS_CACHE:-${XDG_CACHE_HOME:-${HOME:?is not set}/.cache}/sandbus}
 
 # java_program NAME: where it is to be found.
 java_program() { printf '%s\n' "${JAVA_HOME:+$JAVA_HOME/bin/}$1"; }
@@ -32,37 +28,20 @@ pom_property() {
 }
 
 # fetch_jars POM NAME VERSION JAR SIZE: all that POM names and what that needs into $cache/NAME-VERSION, where JAR has to be
-# among them. SIZE is for people.
+# among them.
 fetch_jars() {
-    folder=$cache/$2-$3
-    # The stamp names what the folder was made from, so that a changed pom.xml is fetched again.
-    stamp=$(cksum <"$1")
-    ! complete || return 0
-    command -v mvn >/dev/null || install maven
-
-    mkdir -p "$cache"
-    # Two setups at once would otherwise both download.
-    exec 9>"$cache/$2.lock"
-    flock 9
-    ! complete || return 0
-
-    say "Fetching $2 $3 by Maven into $folder ($5, a quarter of a minute or so)"
-    new=$(mktemp -d "$cache/$2-$3.XXXXXX")
-    trap 'rm -rf "$new"' EXIT
-    trap 'exit 1' HUP INT TERM
-    mvn --batch-mode --quiet --no-transfer-progress --file "$1" \
-        dependency:copy-dependencies "-DoutputDirectory=$new" >"$new/.log" 2>&1 || {
-        cat "$new/.log" >&2
-        fail "Maven could not fetch $2; its message is above"
-    }
-    rm "$new/.log"
-    [ -e "$new/$4" ] || fail "Maven ended well but left no $4 in $new"
-    printf '%s\n' "$stamp" >"$new/.complete"
-    chmod 755 "$new"
-    # The folder appears whole or not at all.
-    rm -rf "$folder"
-    mv -T "$new" "$folder"
-    say "$2 $3 is in $folder"
+    pom=$1
+    jar=$4
+    fetch_folder jars "$2" "$3" "$1" "$5"
 }
 
-complete() { [ "$(cat "$folder/.complete" 2>/dev/null)" = "$stamp" ]; }
+jars_tools() {
+    tool=Maven
+    command -v mvn >/dev/null || install maven
+}
+
+jars_fetch() {
+    mvn --batch-mode --quiet --no-transfer-progress --file "$pom" dependency:copy-dependencies "-DoutputDirectory=$1"
+}
+
+jars_usable() { [ -e "$1/$jar" ]; }

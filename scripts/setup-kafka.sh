@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")"
 . ./debian.sh
+. ./cache.sh
 . ./jars.sh
 
 pom=$PWD/../tests/kafka/pom.xml

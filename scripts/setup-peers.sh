@@ -5,6 +5,7 @@
 set -eu
 cd "$(dirname "$0")"
 . ./debian.sh
+. ./cache.sh
 . ./jars.sh
 
 pom=$PWD/../tests/peers/pom.xml

@@ -60,14 +60,17 @@ pub struct Ended {
 /// Makes what watches a group besides the metrics, from its handlers' names.
 pub type Watch<'a> = &'a dyn Fn(&[Arc<str>]) -> Option<Arc<dyn Observer>>;
 
+/// Who hears what a handler logs and counts, by the handler's name.
+pub type Sinks<'a> = &'a dyn Fn(&str) -> Arc<dyn GuestSink>;
+
 /// What a program puts into a host besides its configuration.
 pub struct Additions<'a> {
     /// Who watches.
     pub watch: Watch<'a>,
     /// Handlers whose instances are native code. Their components are loaded, and not used.
     pub natives: Natives,
-    /// Hears what handlers log and count, in place of the host's own log and metrics.
-    pub sink: Option<Arc<dyn GuestSink>>,
+    /// Hear what handlers log and count, in place of the host's own log and metrics.
+    pub sinks: Option<Sinks<'a>>,
     /// Never use the packed way in, even of a component that has it.
     pub typed: bool,
 }
@@ -75,7 +78,7 @@ pub struct Additions<'a> {
 impl<'a> Additions<'a> {
     /// Nothing but somebody who watches.
     pub fn watched(watch: Watch<'a>) -> Self {
-        Additions { watch, natives: Natives::new(), sink: None, typed: false }
+        Additions { watch, natives: Natives::new(), sinks: None, typed: false }
     }
 }
 

@@ -4,7 +4,9 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../scripts/debian.sh"
+. "$here/../../scripts/cache.sh"
 . "$here/../../scripts/jars.sh"
+. "$here/../../scripts/python.sh"
 
 usage="usage: tests/peers/run.sh [OPTION...]
   --bootstrap-servers HOST:PORT  the Kafka to use (default: \$SANDBUS_TEST_KAFKA, which with-kafka sets)
@@ -74,7 +76,7 @@ known --handlers "$handlers" noop,json,wait
 "$here/../../scripts/setup-peers.sh" >&2
 kafka_jars="$cache/kafka-$(pom_property "$here/../kafka/pom.xml" kafka.version)/*"
 parallel_jars="$cache/parallel-consumer-$(pom_property "$here/pom.xml" parallel-consumer.version)/*"
-python="$cache/eventsource-py-$(sed -n 's/^eventsource-py.*==//p' "$here/../python/requirements.txt")/bin/python"
+python="$cache/eventsource-py-$(pinned eventsource-py "$here/../python/requirements.txt")/bin/python"
 
 work=$(mktemp -d)
 run=sandbus-peers-$$-$(date +%s)

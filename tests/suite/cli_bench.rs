@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use sandbus_tests::kafka::environment;
 use sandbus_tests::{Connection, Deployment, Topic};
 use serde_json::Value;
 
@@ -60,10 +61,47 @@ fn orders_are_parsed_and_every_instance_counts() {
 }
 
 #[test]
+fn every_handler_handles_every_record() {
+    let broker = std::env::var(environment::PROCESS).unwrap();
+    let arguments = ["--handlers", "3", "--contenders", "bare,native,packed,typed,fresh", "--fresh-records", "500"];
+    let mut arguments = arguments.to_vec();
+    arguments.extend(["--records", "4000", "--rounds", "1", "--broker-process", &broker, "--json"]);
+    let result = bench(&arguments).expect(0).json();
+    let all = [("bare", 4000), ("native", 4000), ("packed", 4000), ("typed", 4000), ("fresh", 500)];
+    assert_eq!(counted(&result), all);
+    assert_eq!(result["settings"]["handlers"], 3);
+    for contender in result["contenders"].as_array().unwrap() {
+        let round = &contender["rounds"][0];
+        let handlers = if contender["name"] == "bare" { 1.0 } else { 3.0 };
+        let [events, deliveries] =
+            ["events_per_second", "deliveries_per_second"].map(|name| round[name].as_f64().unwrap());
+        // Both are rounded.
+        assert!((deliveries - events * handlers).abs() <= 2.0, "{contender}");
+        assert!(round["broker_cpu_us_per_event"].is_number(), "{contender}");
+        let memory = ["before", "loaded", "after", "peak"].map(|name| round["memory"][name].as_u64().unwrap());
+        assert!(memory.iter().all(|bytes| (1..=memory[3]).contains(bytes)), "{contender}");
+    }
+    for kind in ["engine", "kafka", "guest"] {
+        let threads = &result["contenders"][2]["rounds"][0]["threads"][kind];
+        assert!(positive(&threads["cpu_us_per_event"]) && positive(&threads["number"]), "{kind} in {result}");
+    }
+}
+
+#[test]
+fn a_value_may_have_a_mebibyte() {
+    let shape = ["--size", "1048576", "--headers", "20", "--records", "20", "--fresh-records", "20"];
+    let result = bench(&[&shape[..], &["--rounds", "1", "--json"]].concat()).expect(0).json();
+    let all = [("bare", 20), ("native", 20), ("packed", 20), ("typed", 20), ("fresh", 20)];
+    assert_eq!(counted(&result), all);
+}
+
+#[test]
 fn what_is_published_is_there() {
     let arguments = ["--handler", "publish", "--contenders", "native,packed", "--records", "3000", "--rounds", "1"];
     let outcome = bench(&arguments).expect(0);
     assert!(outcome.stdout.contains("handler publish"), "{outcome}");
+    let outcome = bench(&[&arguments[..], &["--handlers", "2"]].concat()).expect(0);
+    assert!(outcome.stdout.contains("deliveries/s to 2 handlers"), "{outcome}");
 }
 
 #[test]
@@ -83,8 +121,16 @@ fn what_cannot_be_measured_is_said() {
     let empty = Topic::create(&Connection::shared(), 1);
     let outcome = bench(&["--topic", empty.name(), "--rounds", "1"]).expect(1);
     assert!(outcome.stderr.contains("there is nothing to read"), "{outcome}");
-    let outcome = bench(&["--handler", "json", "--size", "10"]).expect(2);
-    assert!(outcome.stderr.contains("--size"), "{outcome}");
+    let wrong: [(&[&str], &str); 4] = [
+        (&["--handler", "json", "--size", "10"], "--size"),
+        (&["--handler", "publish", "--size", "1000001"], "--size"),
+        (&["--handlers", "1000", "--instances", "11"], "--instances"),
+        (&["--broker-process", "0"], "--broker-process"),
+    ];
+    for (arguments, named) in wrong {
+        let outcome = bench(arguments).expect(2);
+        assert!(outcome.stderr.contains(named), "{outcome}");
+    }
     let outcome = Outcome::from(Deployment::new("").run(&["bench", "-b", "127.0.0.1:1"], b"", PATIENCE)).expect(1);
     assert!(outcome.stderr.contains("127.0.0.1:1"), "{outcome}");
 }

@@ -13,7 +13,6 @@ use crate::config::{self, Config, Pattern};
 use crate::delivery::engine::Subscription;
 use crate::sandbox::Sandbox;
 use crate::sandbox::component::Component;
-use crate::sandbox::ports::GuestSink;
 use crate::sandbox::state::HandlerSettings;
 use crate::telemetry::Telemetry;
 use crate::telemetry::guest::HandlerSink;
@@ -62,9 +61,10 @@ pub fn load(
     let started = Instant::now();
     let sandbox = sandbox(config)?;
     let wanted = config.handlers.iter().map(|handler| {
-        let sink = additions.sink.clone().unwrap_or_else(|| -> Arc<dyn GuestSink> {
-            Arc::new(HandlerSink::new(handler.name.shared(), telemetry.meter().clone()))
-        });
+        let sink = match additions.sinks {
+            Some(sinks) => sinks(handler.name.as_str()),
+            None => Arc::new(HandlerSink::new(handler.name.shared(), telemetry.meter().clone())),
+        };
         let settings = HandlerSettings { typed: additions.typed, ..HandlerSettings::new(handler, sink) };
         (handler, Arc::new(settings))
     });

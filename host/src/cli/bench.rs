@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{Cluster, Done, Failure, print_line};
 use crate::kafka::Cluster as KafkaCluster;
-use crate::kafka::load;
+use crate::kafka::load::{self, LoadWriter};
 
 mod contender;
 mod latency;
@@ -34,6 +34,12 @@ use latency::Latency;
 use records::{SMALLEST_ORDER, Shape};
 use report::Report;
 use topics::Made;
+
+/// What a value may have that is published: with key and headers it is within what a handler may send.
+const LARGEST_PUBLISHED: u32 = 1_000_000;
+
+/// What `sandbox.max_instances` may be.
+const MAX_INSTANCES: u32 = 10_000;
 
 /// Measure the host beside a bare librdkafka loop and beside native code
 ///
@@ -62,7 +68,7 @@ pub struct Bench {
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(2..))]
     fresh_records: u64,
     /// Bytes of a value
-    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(0..=16 << 20))]
     size: u32,
     /// Partitions of the topic
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=10_000))]
@@ -76,7 +82,10 @@ pub struct Bench {
     /// Rounds; of several, the first is not counted. 0: no throughput is measured [default: 5; for "wait" 1]
     #[arg(long)]
     rounds: Option<u32>,
-    /// Instances of the handler that work at once
+    /// Handlers of the topic: each gets every event
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    handlers: u32,
+    /// Instances of each handler that work at once
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     instances: u32,
     /// How long the handler "wait" waits, in milliseconds
@@ -97,9 +106,12 @@ pub struct Bench {
     /// Keep the topics that were made
     #[arg(long)]
     keep: bool,
-    /// The component [default: the build's bench-rust.wasm]
-    #[arg(long, value_name = "FILE")]
-    component: Option<PathBuf>,
+    /// The component [default: the build's bench-rust.wasm]. Of several, handlers take one after the other
+    #[arg(long = "component", value_name = "FILE")]
+    components: Vec<PathBuf>,
+    /// Measure the CPU time of this process too: of a broker that runs on this machine
+    #[arg(long, value_name = "ID")]
+    broker_process: Option<u32>,
     /// Print everything as JSON
     #[arg(long)]
     json: bool,
@@ -108,7 +120,7 @@ pub struct Bench {
 impl Bench {
     pub(super) fn run(self) -> Done {
         crate::telemetry::log::start(Default::default(), "error");
-        let component = self.component()?;
+        let components = self.components()?;
         let contenders = self.contenders();
         if self.handler == Mode::Json && self.topic.is_none() && (self.size as usize) < SMALLEST_ORDER {
             return Err(Failure::Usage(format!(
@@ -120,26 +132,44 @@ impl Bench {
                 "--latency needs 3 headers or more (--headers): one says when it was sent".into(),
             ));
         }
+        if self.handler == Mode::Publish && self.size > LARGEST_PUBLISHED {
+            return Err(Failure::Usage(format!(
+                "--handler publish can send values of at most {LARGEST_PUBLISHED} bytes (--size)"
+            )));
+        }
+        if self.handlers * self.instances > MAX_INSTANCES {
+            return Err(Failure::Usage(format!(
+                "--handlers times --instances is {}; a host has room for {MAX_INSTANCES} instances",
+                self.handlers * self.instances
+            )));
+        }
+        if self.broker_process.is_some_and(|process| process::cpu_of(process).is_none()) {
+            return Err(Failure::Usage("there is no process with the id that --broker-process names".into()));
+        }
         let (config, _) = self.cluster.config()?;
         let cluster = KafkaCluster::new(config.kafka.clone());
         let interrupted = super::dlq::interrupt::watch()?;
         let name = format!("sandbus-bench-{:08x}", fastrand::u32(..));
         let mut made = Made::new(&cluster, self.keep)?;
-        let end = made.topic(format!("{name}.end"), 1)?;
+        let end = made.topic(format!("{name}.end"), 1, 0)?;
+        let ender = LoadWriter::new(&cluster, Duration::ZERO)?;
         let out = match self.handler {
-            Mode::Publish => Some(made.topic(format!("{name}.out"), self.partitions)?),
+            Mode::Publish => Some(made.topic(format!("{name}.out"), self.partitions, self.size as usize)?),
             _ => None,
         };
         let setup = Setup {
             config,
             cluster,
-            component,
+            components,
+            handlers: self.handlers,
             mode: self.handler,
             wait: Duration::from_millis(self.wait_ms),
             instances: self.instances,
             metrics: !self.no_metrics,
             end,
+            ender,
             out,
+            broker: self.broker_process,
             interrupted,
         };
         let mut report = Report::new(&setup, self.settings());
@@ -147,7 +177,7 @@ impl Bench {
             self.throughput(&setup, &contenders, &name, &mut made, &mut report)?;
         }
         if self.latency {
-            let live = made.topic(format!("{name}.live"), self.partitions)?;
+            let live = made.topic(format!("{name}.live"), self.partitions, self.size as usize)?;
             let latency = Latency { setup: &setup, topic: live, shape: self.shape(), time: self.latency_time };
             latency.measure(&self.rates, &contenders, &name, &mut made, &mut report, &|line| self.say(line))?;
         }
@@ -184,7 +214,7 @@ impl Bench {
                 let Some(contender) = contenders.get(index).copied() else { continue };
                 let (topic, records) = if contender == Contender::Fresh { &fresh } else { &(topic.clone(), records) };
                 let measured = match contender {
-                    Contender::Bare => contender::bare(&setup.cluster, topic, *records)?,
+                    Contender::Bare => contender::bare(setup, topic, *records)?,
                     _ => {
                         let run = format!("{name}.{round}.{}", contender.name());
                         made.group(&run);
@@ -221,13 +251,14 @@ impl Bench {
         let measured = contender::host(setup, contender, topic, run, records)?;
         if let (Some(out), Some(before)) = (&setup.out, before) {
             let came = published(out)? - before;
-            anyhow::ensure!(u64::try_from(came) == Ok(records), "{came} of {records} events were published");
+            let expected = records * u64::from(self.handlers);
+            anyhow::ensure!(u64::try_from(came) == Ok(expected), "{came} of {expected} events were published");
         }
         Ok(measured)
     }
 
     fn filled(&self, setup: &Setup, name: &str, records: u64, made: &mut Made) -> anyhow::Result<(Arc<str>, u64)> {
-        let topic = made.topic(name.to_owned(), self.partitions)?;
+        let topic = made.topic(name.to_owned(), self.partitions, self.size as usize)?;
         self.say(&format!("writing {records} records of {} bytes to {topic}", self.size));
         let started = Instant::now();
         topics::fill(&setup.cluster, &topic, self.shape(), records)?;
@@ -266,23 +297,22 @@ impl Bench {
         self.contenders.iter().copied().filter(|contender| once.insert(*contender, ()).is_none()).collect()
     }
 
-    /// Beside the program, as `make build` leaves it.
-    fn component(&self) -> Result<PathBuf, Failure> {
-        let file = match &self.component {
-            Some(file) => file.clone(),
-            None => {
-                let program = std::env::current_exe().context("cannot tell where this program is")?;
-                let target = program.parent().and_then(Path::parent).unwrap_or(Path::new("target"));
-                target.join("components").join("bench-rust.wasm")
-            }
-        };
-        if !file.is_file() {
+    /// The named ones; else that beside the program, as `make build` leaves it.
+    fn components(&self) -> Result<Vec<PathBuf>, Failure> {
+        let mut files = self.components.clone();
+        if files.is_empty() {
+            let program = std::env::current_exe().context("cannot tell where this program is")?;
+            let target = program.parent().and_then(Path::parent).unwrap_or(Path::new("target"));
+            files.push(target.join("components").join("bench-rust.wasm"));
+        }
+        if let Some(file) = files.iter().find(|file| !file.is_file()) {
             let file = file.display();
             return Err(Failure::Wrong(format!(
                 "there is no {file}; build it with `make build`, or name it with --component"
             )));
         }
-        Ok(std::path::absolute(file).context("cannot tell where the component is")?)
+        let absolute = files.iter().map(std::path::absolute).collect::<Result<_, _>>();
+        Ok(absolute.context("cannot tell where the component is")?)
     }
 
     fn settings(&self) -> serde_json::Value {
@@ -295,6 +325,7 @@ impl Bench {
             "keys": self.keys,
             "headers": self.headers,
             "rounds": self.rounds(),
+            "handlers": self.handlers,
             "instances": self.instances,
             "wait_ms": self.wait_ms,
             "metrics": !self.no_metrics,

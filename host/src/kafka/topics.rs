@@ -91,13 +91,21 @@ impl Topics {
         self.make(REDRIVE_CONFIG.iter().fold(new, |new, (name, value)| new.set(name, value))).await
     }
 
-    /// Makes a topic whose records go by themselves after `retention`.
+    /// Makes a topic whose records go by themselves after `retention`, and that takes batches, and so records, of
+    /// up to `largest` bytes.
     ///
     /// # Errors
     /// Where no broker answers, or it refuses.
-    pub async fn create_for(&self, topic: &str, partitions: i32, retention: Duration) -> Result<(), TopicError> {
-        let retention = retention.as_millis().to_string();
-        self.make(NewTopic::new(topic, partitions, TopicReplication::Fixed(-1)).set("retention.ms", &retention)).await
+    pub async fn create_for(
+        &self,
+        topic: &str,
+        partitions: i32,
+        retention: Duration,
+        largest: usize,
+    ) -> Result<(), TopicError> {
+        let (retention, largest) = (retention.as_millis().to_string(), largest.to_string());
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+        self.make(new.set("retention.ms", &retention).set("max.message.bytes", &largest)).await
     }
 
     /// Deletes topics and consumer groups. What is not there is fine.

@@ -16,9 +16,12 @@ pub const PASSWORD: &str = "SANDBUS_TEST_KAFKA_PASSWORD";
 /// The file of the authority's certificate, in PEM.
 pub const AUTHORITY: &str = "SANDBUS_TEST_KAFKA_CA";
 
+/// The broker's process, for who measures it, or says which processors are its own. Empty while it does not run.
+pub const PROCESS: &str = "SANDBUS_TEST_KAFKA_PROCESS";
+
 /// The variables that describe `kafka`.
 #[must_use]
-pub fn variables(kafka: &Kafka) -> [(&'static str, String); 5] {
+pub fn variables(kafka: &Kafka) -> [(&'static str, String); 6] {
     let sasl = kafka.sasl();
     [
         (ADDRESS, kafka.connection().bootstrap().to_owned()),
@@ -26,6 +29,7 @@ pub fn variables(kafka: &Kafka) -> [(&'static str, String); 5] {
         (USER, sasl.user),
         (PASSWORD, sasl.password),
         (AUTHORITY, sasl.authority.display().to_string()),
+        (PROCESS, kafka.process_id().map_or_else(String::new, |id| id.to_string())),
     ]
 }
 

@@ -1,5 +1,7 @@
 //! Who is measured, and one measurement of each: every record of a topic, from the first to the last.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::topics::{self, STALLED};
 use super::watch::{Counted, Latencies, Moment, Progress};
@@ -17,8 +19,9 @@ use crate::app::native::Natives;
 use crate::app::{Additions, Host, StartError};
 use crate::config::{self, Config, GroupName};
 use crate::kafka::Cluster;
-use crate::kafka::load::BareLoop;
+use crate::kafka::load::{BareLoop, LoadWriter};
 use crate::kafka::reader::Start;
+use crate::sandbox::ports::GuestSink;
 
 /// Events that an instance handles before it counts them.
 const COUNT_EVERY: u64 = 1024;
@@ -88,43 +91,90 @@ pub struct Setup {
     pub config: Config,
     /// The cluster.
     pub cluster: Cluster,
-    /// The component.
-    pub component: PathBuf,
-    /// What it does.
+    /// The components, which handlers take in turn; at least one.
+    pub components: Vec<PathBuf>,
+    /// Handlers that each get every event.
+    pub handlers: u32,
+    /// What they do.
     pub mode: Mode,
     /// For [`Mode::Wait`].
     pub wait: Duration,
-    /// Instances that work at once.
+    /// Instances of each handler that work at once.
     pub instances: u32,
     /// Whether the host records metrics.
     pub metrics: bool,
     /// Where the events that end a run stand.
     pub end: Arc<str>,
+    /// Who writes them.
+    pub ender: LoadWriter,
     /// Where [`Mode::Publish`] publishes to.
     pub out: Option<Arc<str>>,
+    /// The broker's process, to measure it too.
+    pub broker: Option<u32>,
     /// Set when the user wants an end.
     pub interrupted: Arc<AtomicBool>,
 }
 
 /// One measurement.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Measured {
-    /// Records that the handler itself has counted.
+    /// Records that each handler itself has counted.
     pub counted: u64,
-    /// Those of them that the time is of: all but the first, with which the clock starts.
+    /// How many handlers that were.
+    pub handlers: u32,
+    /// Those records that the time is of: all but the first, with which the clock starts.
     pub records: u64,
     /// From the first to the last.
     pub took: Duration,
     /// CPU time of the process meanwhile.
     pub cpu: Duration,
-    /// Bytes of memory before, at most, and after.
-    pub memory: [u64; 3],
+    /// That of its threads, by their kind.
+    threads: BTreeMap<String, Threads>,
+    /// CPU time of the broker meanwhile, where its process is known.
+    pub broker: Option<Duration>,
+    /// Bytes of memory.
+    pub memory: Memory,
+}
+
+/// Threads of one kind.
+#[derive(Clone, Debug, Default)]
+struct Threads {
+    number: u32,
+    cpu: Duration,
+    /// Of the one that took most.
+    busiest: Duration,
+}
+
+/// Resident bytes of the process.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Before the contender started.
+    pub before: u64,
+    /// With all handlers loaded, and no instance yet.
+    pub loaded: u64,
+    /// At most.
+    pub peak: u64,
+    /// At the last verdict.
+    pub after: u64,
 }
 
 impl Measured {
-    fn new(counted: u64, first: Moment, last: Moment, memory: [u64; 3]) -> Measured {
-        let records = counted.saturating_sub(1);
-        Measured { counted, records, took: last.at - first.at, cpu: last.cpu.saturating_sub(first.cpu), memory }
+    fn new(counted: u64, handlers: u32, first: &Moment, last: &Moment, memory: Memory) -> Measured {
+        let mut threads: BTreeMap<String, Threads> = BTreeMap::new();
+        for thread in &last.threads {
+            let (cpu, of) = (thread.since(&first.threads), threads.entry(thread.kind.clone()).or_default());
+            *of = Threads { number: of.number + 1, cpu: of.cpu + cpu, busiest: of.busiest.max(cpu) };
+        }
+        Measured {
+            counted,
+            handlers,
+            records: counted.saturating_sub(1),
+            took: last.at - first.at,
+            cpu: last.cpu.saturating_sub(first.cpu),
+            threads,
+            broker: last.broker.zip(first.broker).map(|(last, first)| last.saturating_sub(first)),
+            memory,
+        }
     }
 
     /// Records per second.
@@ -132,20 +182,40 @@ impl Measured {
         self.records as f64 / self.took.as_secs_f64().max(1e-9)
     }
 
+    /// Deliveries per second: every handler gets every record.
+    pub fn deliveries(&self) -> f64 {
+        self.rate() * f64::from(self.handlers)
+    }
+
     /// CPU microseconds of the process for each record.
     pub fn cpu_each(&self) -> f64 {
-        self.cpu.as_secs_f64() * 1e6 / (self.records as f64).max(1.0)
+        self.each(self.cpu)
+    }
+
+    fn each(&self, time: Duration) -> f64 {
+        time.as_secs_f64() * 1e6 / (self.records as f64).max(1.0)
     }
 
     /// All of it.
     pub fn json(&self) -> Value {
-        let [before, peak, after] = self.memory;
+        let Memory { before, loaded, peak, after } = self.memory;
+        let threads = self.threads.iter().filter(|(_, threads)| !threads.cpu.is_zero()).map(|(kind, threads)| {
+            let times = json!({
+                "number": threads.number,
+                "cpu_us_per_event": self.each(threads.cpu),
+                "busiest_cpu_us_per_event": self.each(threads.busiest),
+            });
+            (kind.clone(), times)
+        });
         json!({
             "counted": self.counted,
             "events_per_second": self.rate().round(),
+            "deliveries_per_second": self.deliveries().round(),
             "seconds": self.took.as_secs_f64(),
             "cpu_us_per_event": self.cpu_each(),
-            "memory": { "before": before, "peak": peak, "after": after },
+            "threads": threads.collect::<Map<_, _>>(),
+            "broker_cpu_us_per_event": self.broker.map(|cpu| self.each(cpu)),
+            "memory": { "before": before, "loaded": loaded, "peak": peak, "after": after },
         })
     }
 }
@@ -154,30 +224,33 @@ impl Measured {
 ///
 /// # Errors
 /// Where it cannot read all of it.
-pub fn bare(cluster: &Cluster, topic: &str, records: u64) -> anyhow::Result<Measured> {
+pub fn bare(setup: &Setup, topic: &str, records: u64) -> anyhow::Result<Measured> {
     let before = process::resident();
-    let reading = BareLoop::open(cluster, topic, Start::Beginning)?;
+    let reading = BareLoop::open(&setup.cluster, topic, Start::Beginning)?;
+    let loaded = process::resident();
     let (mut read, mut first) = (0, None);
     while read < records {
         let touched = reading.poll(STALLED, |record| record.touch())?;
         black_box(touched.with_context(|| format!("the bare loop read {read} of {records} records, and no more"))?);
         if read == 0 {
-            first = Some(Moment::now());
+            first = Some(Moment::beginning(setup.broker));
         }
         read += 1;
     }
-    let last = Moment::now();
+    let last = Moment::end(setup.broker);
     let after = process::resident();
-    Ok(Measured::new(read, first.unwrap_or(last), last, [before, before.max(after), after]))
+    let memory = Memory { before, loaded, peak: before.max(loaded).max(after), after };
+    Ok(Measured::new(read, 1, first.as_ref().unwrap_or(&last), &last, memory))
 }
 
-/// A running host with one handler, and what is known of it.
+/// A running host with its handlers, and what is known of it.
 pub struct Running<'a> {
     setup: &'a Setup,
     host: Host,
     /// What it does with the records.
     pub progress: Arc<Progress>,
-    counted: Arc<Counted>,
+    /// What each handler has counted.
+    counted: Vec<(String, Arc<Counted>)>,
     run: String,
     every: u64,
 }
@@ -199,17 +272,23 @@ impl<'a> Running<'a> {
         let every = if contender == Contender::Fresh || setup.mode == Mode::Wait { 1 } else { COUNT_EVERY };
         let reset = if live.is_some() { config::OffsetReset::Latest } else { config::OffsetReset::Earliest };
         let config = setup.configuration(contender, topic, run, every, reset)?;
-        let progress = Arc::new(Progress::new(expected, live));
-        let counted = Arc::new(Counted::default());
+        let deliveries = expected.saturating_mul(u64::from(setup.handlers));
+        let progress = Arc::new(Progress::new(deliveries, setup.broker, live));
+        let names = setup.handler_names(contender);
+        let counted: Vec<_> = names.into_iter().map(|name| (name, Arc::new(Counted::default()))).collect();
         let mut natives = Natives::new();
         if contender == Contender::Native {
-            natives.insert(contender.name().into(), native::make());
+            natives.extend(counted.iter().map(|(name, _)| (name.clone(), native::make())));
         }
+        let sink = |name: &str| -> Arc<dyn GuestSink> {
+            let found = counted.iter().find(|(handler, _)| handler == name);
+            found.map_or_else(Arc::default, |(_, counted)| counted.clone())
+        };
         let watched = progress.clone();
         let additions = Additions {
             watch: &|_| Some(watched.clone()),
             natives,
-            sink: Some(counted.clone()),
+            sinks: Some(&sink),
             typed: contender == Contender::Typed,
         };
         let host = Host::start_with(config, &additions).map_err(|error| match error {
@@ -249,7 +328,8 @@ impl<'a> Running<'a> {
 
     fn nothing_failed(&self) -> anyhow::Result<()> {
         let failed = self.progress.failed();
-        let complaint = self.counted.complaint().map(|line| format!(": {line}")).unwrap_or_default();
+        let complaint = self.counted.iter().find_map(|(_, counted)| counted.complaint());
+        let complaint = complaint.map(|line| format!(": {line}")).unwrap_or_default();
         anyhow::ensure!(failed == 0, "{failed} tries failed{complaint}");
         Ok(())
     }
@@ -265,28 +345,31 @@ impl<'a> Running<'a> {
     /// Has every instance count what it has not counted yet, and compares.
     ///
     /// # Errors
-    /// Where the handler did not handle exactly that many.
+    /// Where one handler did not handle exactly that many.
     pub fn count(&self, expected: u64) -> anyhow::Result<u64> {
-        let counted = || self.counted.events();
+        let missing = || self.counted.iter().filter(|(_, counted)| counted.events() < expected).count();
         if self.every > 1 {
             // One instance may get several of these, and another none: then they are sent again.
             let events = u64::from(self.setup.instances) * 4;
             for _ in 0..END_ATTEMPTS {
-                if counted() >= expected {
+                if missing() == 0 {
                     break;
                 }
-                let (seen, before) = (self.progress.ends(), counted());
-                topics::end(&self.setup.cluster, &self.setup.end, &self.run, events)?;
-                self.wait("the end of the run", |progress| progress.ends() >= seen + events)?;
-                tracing::debug!(before, now = counted(), "the instances counted");
+                let (seen, before) = (self.progress.ends(), missing());
+                topics::end(&self.setup.ender, &self.setup.end, &self.run, events)?;
+                let through = seen + events * u64::from(self.setup.handlers);
+                self.wait("the end of the run", |progress| progress.ends() >= through)?;
+                tracing::debug!(before, now = missing(), "handlers whose instances have not all counted");
             }
         }
-        let counted = counted();
-        anyhow::ensure!(
-            counted == expected,
-            "the handler counted {counted} events of {expected}: this run does not hold"
-        );
-        Ok(counted)
+        for (name, counted) in &self.counted {
+            let counted = counted.events();
+            anyhow::ensure!(
+                counted == expected,
+                "the handler {name} counted {counted} events of {expected}: this run does not hold"
+            );
+        }
+        Ok(expected)
     }
 
     /// Ends it.
@@ -311,7 +394,8 @@ impl<'a> Running<'a> {
 pub fn host(setup: &Setup, contender: Contender, topic: &str, run: &str, records: u64) -> anyhow::Result<Measured> {
     let before = process::resident();
     let running = Running::start(setup, contender, topic, run, records, None)?;
-    let (mut peak, mut looks) = (before, 0_u32);
+    let loaded = process::resident();
+    let (mut peak, mut looks) = (before.max(loaded), 0_u32);
     running.wait("all records", |progress| {
         looks += 1;
         if looks % 20 == 0 {
@@ -323,11 +407,21 @@ pub fn host(setup: &Setup, contender: Contender, topic: &str, run: &str, records
     let (first, last) = running.progress.span().context("there is no last record")?;
     let counted = running.count(records)?;
     running.stop()?;
-    Ok(Measured::new(counted, first, last, [before, peak.max(after), after]))
+    let memory = Memory { before, loaded, peak: peak.max(after), after };
+    Ok(Measured::new(counted, setup.handlers, &first, &last, memory))
 }
 
 impl Setup {
-    /// The configuration of a host with this one handler.
+    /// What the handlers are called: one that is alone like the contender.
+    fn handler_names(&self, contender: Contender) -> Vec<String> {
+        let name = contender.name();
+        match self.handlers {
+            1 => vec![name.into()],
+            handlers => (1..=handlers).map(|number| format!("{name}-{number}")).collect(),
+        }
+    }
+
+    /// The configuration of a host with these handlers.
     fn configuration(
         &self,
         contender: Contender,
@@ -343,25 +437,32 @@ impl Setup {
             if self.out.is_some() { format!("grants = {{ publish = [{}] }}\n", quoted(out)) } else { String::new() };
         let timeout = self.wait.as_millis() + 5000;
         let wait = self.wait.as_millis();
-        let text = format!(
+        let mut text = format!(
             "[kafka]\ntopics = [{topic}, {end}]\n[delivery]\nenable_dlq = false\n\
              [sandbox]\nmax_instances = {instances}\nmax_memory = \"{memory}MiB\"\n\
-             [telemetry]\nenable_metrics = {metrics}\n[admin]\nlisten = \"127.0.0.1:0\"\n\
-             [[handler]]\nname = {name}\ncomponent = {component}\nconcurrency = {instances}\nisolation = \"{isolation}\"\n\
-             timeout = \"{timeout}ms\"\n\
-             config = {{ mode = \"{mode}\", run = {run}, every = \"{every}\", wait_ms = \"{wait}\", topic = {out} }}\n{grants}",
+             [telemetry]\nenable_metrics = {metrics}\n[admin]\nlisten = \"127.0.0.1:0\"\n",
             topic = quoted(topic),
             end = quoted(&self.end),
-            instances = self.instances,
-            memory = u64::from(self.instances) * 64,
+            instances = self.instances * self.handlers,
+            memory = u64::from(self.instances) * u64::from(self.handlers) * 64,
             metrics = self.metrics,
-            name = quoted(contender.name()),
-            component = quoted(&self.component.to_string_lossy()),
-            mode = self.mode.name(),
-            run = quoted(run),
-            out = quoted(out),
         );
-        let nowhere = self.component.with_file_name("no-such-folder");
+        for (name, component) in self.handler_names(contender).iter().zip(self.components.iter().cycle()) {
+            // Writing to a `String` does not fail.
+            let _ = write!(
+                text,
+                "[[handler]]\nname = {name}\ncomponent = {component}\nconcurrency = {instances}\nisolation = \"{isolation}\"\n\
+                 timeout = \"{timeout}ms\"\n\
+                 config = {{ mode = \"{mode}\", run = {run}, every = \"{every}\", wait_ms = \"{wait}\", topic = {out} }}\n{grants}",
+                name = quoted(name),
+                component = quoted(&component.to_string_lossy()),
+                instances = self.instances,
+                mode = self.mode.name(),
+                run = quoted(run),
+                out = quoted(out),
+            );
+        }
+        let nowhere = self.components.first().context("there is no component")?.with_file_name("no-such-folder");
         let mut made = Config::from_text(&text, &nowhere, config::places())?;
         made.kafka = config::Kafka {
             topics: made.kafka.topics,

@@ -150,7 +150,8 @@ impl Latency<'_> {
                 std::thread::sleep(WARM_UP);
                 let (started, before) = (Instant::now(), running.progress.finished());
                 running.wait("the capacity", |_| started.elapsed() >= CAPACITY)?;
-                Ok((running.progress.finished() - before) as f64 / started.elapsed().as_secs_f64())
+                let events = (running.progress.finished() - before) / u64::from(self.setup.handlers);
+                Ok(events as f64 / started.elapsed().as_secs_f64())
             })();
             done.store(true, Ordering::Relaxed);
             let written = writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?;
@@ -177,19 +178,22 @@ impl Latency<'_> {
 
     fn step(&self, contender: Contender, rate: u64, run: &str) -> anyhow::Result<Step> {
         let latencies = self.latencies()?;
-        let (sent, took) = match contender {
-            Contender::Bare => self.bare(rate, &latencies)?,
+        let (sent, took, deliveries) = match contender {
+            Contender::Bare => {
+                let (sent, took) = self.bare(rate, &latencies)?;
+                (sent, took, sent)
+            }
             _ => {
                 let running = self.host(contender, run, &latencies)?;
-                let sent = self.write_at(rate, &latencies)?;
-                let counted = || count(&latencies);
-                running.wait("the last record", |_| counted() >= sent.0)?;
+                let (sent, took) = self.write_at(rate, &latencies)?;
+                let deliveries = sent * u64::from(self.setup.handlers);
+                running.wait("the last record", |_| count(&latencies) >= deliveries)?;
                 running.stop()?;
-                sent
+                (sent, took, deliveries)
             }
         };
         let counted = count(&latencies);
-        anyhow::ensure!(counted == sent, "{counted} of {sent} records were handled: this run does not hold");
+        anyhow::ensure!(counted == deliveries, "{counted} of {deliveries} deliveries came: this run does not hold");
         let histogram = latencies.histogram.lock().unwrap_or_else(PoisonError::into_inner);
         let quantile = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e6;
         let quantiles = [quantile(0.5), quantile(0.99), quantile(0.999), histogram.max() as f64 / 1e6];

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::contender::{Contender, Measured, Mode, Setup};
+use super::contender::{Contender, Measured, Memory, Mode, Setup};
 use super::latency::Step;
 use super::process;
 
@@ -30,6 +30,7 @@ struct Row {
 pub struct Report {
     settings: Value,
     mode: Mode,
+    handlers: u32,
     /// Events per second that waiting instances can reach.
     ceiling: Option<f64>,
     rows: Vec<Row>,
@@ -63,7 +64,8 @@ impl Report {
     /// Of a bench with these settings.
     pub fn new(setup: &Setup, settings: Value) -> Report {
         let ceiling = (setup.mode == Mode::Wait).then(|| f64::from(setup.instances) / setup.wait.as_secs_f64());
-        Report { settings, mode: setup.mode, ceiling, rows: Vec::new(), steps: Vec::new(), capacity: None }
+        let (mode, handlers) = (setup.mode, setup.handlers);
+        Report { settings, mode, handlers, ceiling, rows: Vec::new(), steps: Vec::new(), capacity: None }
     }
 
     /// One contender was through.
@@ -123,6 +125,7 @@ impl Report {
                 "name": row.contender.name(),
                 "records": row.records,
                 "events_per_second": Spread::of(row.rounds.iter().map(Measured::rate)).map(Spread::json),
+                "deliveries_per_second": Spread::of(row.rounds.iter().map(Measured::deliveries)).map(Spread::json),
                 "cpu_us_per_event": Spread::of(row.rounds.iter().map(Measured::cpu_each)).map(Spread::json),
                 "rounds": row.rounds.iter().map(Measured::json).collect::<Vec<_>>(),
                 "warm_up": row.warm_up.as_ref().map(Measured::json),
@@ -177,8 +180,15 @@ impl Report {
                 to(Contender::Bare),
                 to(Contender::Native),
             );
+            if let (true, Some(deliveries)) =
+                (self.handlers > 1, Spread::of(row.rounds.iter().map(Measured::deliveries)))
+            {
+                let (handlers, deliveries) = (self.handlers, deliveries.median);
+                let _ = writeln!(text, "          {deliveries:.0} deliveries/s to {handlers} handlers");
+            }
             if let (Some(ceiling), Some(last)) = (self.ceiling, row.rounds.last()) {
-                let [before, peak, after] = last.memory.map(|bytes| bytes >> 20);
+                let Memory { before, peak, after, .. } = last.memory;
+                let [before, peak, after] = [before, peak, after].map(|bytes| bytes >> 20);
                 let _ = writeln!(
                     text,
                     "          {:.1} % of instances over wait ({ceiling:.0}/s); memory {before} MiB before, {peak} at most, {after} after",

@@ -22,6 +22,12 @@ const IN_FLIGHT_BYTES: usize = 64 << 20;
 /// Give up when nothing moves for so long.
 pub const STALLED: Duration = Duration::from_secs(60);
 
+/// What Kafka takes by default, in bytes.
+const USUAL_RECORD: usize = 1_048_588;
+
+/// Room for key, headers and the batch around them, in bytes.
+const AROUND_VALUE: usize = 64 << 10;
+
 /// What was made for this benchmark, and is deleted with it.
 pub struct Made {
     cluster: Cluster,
@@ -43,15 +49,16 @@ impl Made {
         Ok(Made { cluster: cluster.clone(), topics, runtime, names: Vec::new(), groups: Vec::new(), keep })
     }
 
-    /// Makes a topic.
+    /// Makes a topic whose records may have values of `size` bytes.
     ///
     /// # Errors
     /// Where no broker answers, or it refuses.
-    pub fn topic(&mut self, name: String, partitions: i32) -> anyhow::Result<Arc<str>> {
+    pub fn topic(&mut self, name: String, partitions: i32, size: usize) -> anyhow::Result<Arc<str>> {
         let topic: Arc<str> = name.as_str().into();
         let servers = self.cluster.bootstrap_servers();
+        let largest = USUAL_RECORD.max(size + AROUND_VALUE);
         self.runtime
-            .block_on(self.topics.create_for(&name, partitions, RETENTION))
+            .block_on(self.topics.create_for(&name, partitions, RETENTION, largest))
             .with_context(|| format!("cannot make a topic at {servers}; does Kafka run there?"))?;
         self.names.push(name);
         // Waits until it is known.
@@ -105,12 +112,13 @@ pub fn fill(cluster: &Cluster, topic: &Arc<str>, shape: Shape, records: u64) -> 
     }
 }
 
-/// Writes events that end a run: each instance counts what it has not counted yet.
+/// Writes events that end a run: each instance counts what it has not counted yet. One writer is for all runs: a new
+/// one takes half a second to begin.
 ///
 /// # Errors
 /// Where the broker does not take them.
-pub fn end(cluster: &Cluster, topic: &Arc<str>, run: &str, events: u64) -> anyhow::Result<()> {
-    let writer = LoadWriter::new(cluster, Duration::ZERO)?;
+pub fn end(writer: &LoadWriter, topic: &Arc<str>, run: &str, events: u64) -> anyhow::Result<()> {
+    let before = writer.acknowledged()?;
     for number in 0..events {
         let record = Outgoing {
             topic: topic.clone(),
@@ -123,7 +131,7 @@ pub fn end(cluster: &Cluster, topic: &Arc<str>, run: &str, events: u64) -> anyho
         anyhow::ensure!(writer.send(&record)?, "there is no room for the events that end a run");
     }
     let deadline = Instant::now() + STALLED;
-    while writer.acknowledged()? < events {
+    while writer.acknowledged()? < before + events {
         anyhow::ensure!(Instant::now() < deadline, "the broker did not take the events that end a run");
         std::thread::sleep(Duration::from_millis(1));
     }

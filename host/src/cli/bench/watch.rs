@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use super::process;
+use super::process::{self, Thread};
 use super::records::{SENT, sent};
 use super::work::END;
 use crate::delivery::partition::HandlerIndex;
@@ -16,19 +16,31 @@ use crate::delivery::report::PartitionReport;
 use crate::event::{Event, TopicPartition};
 use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
 
-/// A moment, with the CPU time that the process had taken by then.
-#[derive(Clone, Copy, Debug)]
+/// A moment, with the CPU time that was taken by then.
+#[derive(Clone, Debug)]
 pub struct Moment {
     /// When.
     pub at: Instant,
     /// CPU time of the process.
     pub cpu: Duration,
+    /// Of its threads.
+    pub threads: Vec<Thread>,
+    /// Of the broker, where its process is known.
+    pub broker: Option<Duration>,
 }
 
 impl Moment {
-    /// This one.
-    pub fn now() -> Moment {
-        Moment { at: Instant::now(), cpu: process::cpu() }
+    /// This one, with which something begins. `broker` is that one's process.
+    pub fn beginning(broker: Option<u32>) -> Moment {
+        // The clocks come last: to look at all threads takes a while.
+        let (threads, broker) = (process::threads(), broker.and_then(process::cpu_of));
+        Moment { threads, broker, cpu: process::cpu(), at: Instant::now() }
+    }
+
+    /// This one, with which something ends.
+    pub fn end(broker: Option<u32>) -> Moment {
+        let (at, cpu) = (Instant::now(), process::cpu());
+        Moment { at, cpu, threads: process::threads(), broker: broker.and_then(process::cpu_of) }
     }
 }
 
@@ -68,6 +80,7 @@ impl Latencies {
 /// Watches one host.
 pub struct Progress {
     expected: u64,
+    broker: Option<u32>,
     finished: AtomicU64,
     ends: AtomicU64,
     first: OnceLock<Moment>,
@@ -77,10 +90,11 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Until that many records are final.
-    pub fn new(expected: u64, latencies: Option<Arc<Latencies>>) -> Progress {
+    /// Until that many deliveries have a verdict. `broker` is that one's process.
+    pub fn new(expected: u64, broker: Option<u32>, latencies: Option<Arc<Latencies>>) -> Progress {
         Progress {
             expected,
+            broker,
             latencies,
             finished: AtomicU64::new(0),
             ends: AtomicU64::new(0),
@@ -90,12 +104,12 @@ impl Progress {
         }
     }
 
-    /// Records that have a verdict; if it publishes, once the broker has that.
+    /// Deliveries that have a verdict; if it publishes, once the broker has that.
     pub fn finished(&self) -> u64 {
         self.finished.load(Ordering::Relaxed)
     }
 
-    /// Events that end a run which are.
+    /// Those of events that end a run.
     pub fn ends(&self) -> u64 {
         self.ends.load(Ordering::Relaxed)
     }
@@ -107,14 +121,14 @@ impl Progress {
 
     /// When the first record was read, and when the last had its verdict.
     pub fn span(&self) -> Option<(Moment, Moment)> {
-        Some((*self.first.get()?, *self.last.get()?))
+        Some((self.first.get()?.clone(), self.last.get()?.clone()))
     }
 }
 
 impl Observer for Progress {
     fn consumed(&self, _: &TopicPartition, event_type: &str, _: u64) {
         if event_type != END {
-            self.first.get_or_init(Moment::now);
+            self.first.get_or_init(|| Moment::beginning(self.broker));
         }
     }
 
@@ -129,7 +143,7 @@ impl Observer for Progress {
         }
         let before = self.finished.fetch_add(tries, Ordering::Relaxed);
         if before + tries >= self.expected {
-            self.last.get_or_init(Moment::now);
+            self.last.get_or_init(|| Moment::end(self.broker));
         }
     }
 
@@ -154,7 +168,7 @@ impl Observer for Progress {
     fn published(&self, _: &str, _: &[String], _: Duration, _: bool) {}
 }
 
-/// Hears what the handler itself has counted, and what it last complained of.
+/// Hears what one handler itself has counted, and what it last complained of.
 #[derive(Default)]
 pub struct Counted {
     events: AtomicU64,

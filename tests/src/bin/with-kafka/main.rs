@@ -25,7 +25,8 @@ const OWN_FAILURE: u8 = 125;
 /// Starts one real Kafka on free ports, runs a command against it, and stops it.
 ///
 /// The command finds it in SANDBUS_TEST_KAFKA (PLAINTEXT), SANDBUS_TEST_KAFKA_SASL (SASL_SSL) with
-/// SANDBUS_TEST_KAFKA_USER, SANDBUS_TEST_KAFKA_PASSWORD and SANDBUS_TEST_KAFKA_CA. Its exit status becomes the status of
+/// SANDBUS_TEST_KAFKA_USER, SANDBUS_TEST_KAFKA_PASSWORD and SANDBUS_TEST_KAFKA_CA; SANDBUS_TEST_KAFKA_PROCESS is the
+/// broker's process id. Its exit status becomes the status of
 /// with-kafka; 125 is with-kafka's own failure. Without a command, Kafka runs until Ctrl-C.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  with-kafka -- cargo test --release --workspace")]
