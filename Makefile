@@ -16,6 +16,7 @@ help:
 	@echo 'make bench    how fast the host is, against a bare loop and native code; BENCH="..." are options of sandbus bench'
 	@echo 'make chaos    harm hosts, brokers and network for MINUTES=10, and compare everything; SEED=N repeats a run'
 	@echo 'make peers    measure other ways to handle events on a real Kafka; RECORDS=1000000'
+	@echo 'make scaling  measure cores, handlers, partitions, payloads, headers, memory and start; tables and plots; SCALING="..."'
 	@echo 'make kafka    start a real Kafka for trying things; Ctrl-C stops it'
 	@echo 'make check    format, lints, documentation, licences'
 	@echo 'make instructions  compare the instructions that an event takes with those that are kept; needs valgrind'
@@ -71,6 +72,19 @@ chaos: build
 peers: host
 	@scripts/setup-peers.sh
 	@target/release/with-kafka -- tests/peers/run.sh $(if $(RECORDS),--records $(RECORDS))
+
+# All of it takes some 20 minutes; tests/scaling/measure.py --help has the options.
+.PHONY: scaling
+scaling: build
+	@scripts/setup-kafka.sh
+	@scripts/setup-plots.sh
+	@target/release/with-kafka --property log.segment.delete.delay.ms=1000 -- tests/scaling/measure.py $(SCALING)
+	@scripts/plots.sh
+
+# The tables and plots of docs/performance.md, from what `make scaling` has left.
+.PHONY: plots
+plots:
+	@scripts/plots.sh
 
 .PHONY: kafka
 kafka: host

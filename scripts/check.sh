@@ -27,6 +27,9 @@ check "documentation of the SDK" cargo doc --release --no-deps --quiet \
     --manifest-path guest-sdk/rust/Cargo.toml --target-dir target/guests
 unset RUSTDOCFLAGS
 check licences cargo test --release --quiet -p sandbus --test licences
+command -v python3 >/dev/null || (. scripts/debian.sh && install python3)
+check "figures in the documentation" python3 -B tests/scaling/document.py --check
+check "the cost model" python3 -B -m unittest discover --quiet --start-directory tests/scaling
 
 if [ -n "$failed" ]; then
     printf 'failed: %s\n' "${failed#, }" >&2
