@@ -40,7 +40,8 @@ fn guest(at: Option<u32>, answer: &[u8]) -> Vec<u8> {
             text
         })
     };
-    let numbers = |numbers: &[u32]| escaped(&numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>());
+    let numbers =
+        |numbers: &[u32]| escaped(&numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>());
     let call = at.map(|index| format!("(call $at (i32.const {index}))")).unwrap_or_default();
     let text = format!(
         r#"(module
@@ -62,7 +63,7 @@ fn guest(at: Option<u32>, answer: &[u8]) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit")).unwrap();
     let world = resolve.select_world(&[package], Some("packed-handler")).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
     module
 }
 

@@ -61,7 +61,7 @@ impl Probe {
     }
 
     fn reported(&self) -> Ran {
-        self.reports.recv_timeout(SOON).expect("nothing was reported")
+        self.reports.recv_timeout(SOON).unwrap_or_else(|_| panic!("nothing was reported"))
     }
 }
 
@@ -81,7 +81,7 @@ fn ending(ran: &Ran) -> &Ending {
 fn what_ends_at_once_is_answered_at_once() {
     let probe = Probe::start(1);
     for _ in 0..3 {
-        let ran = probe.pool.run_here(batch("ack")).expect("it was handed over");
+        let ran = probe.pool.run_here(batch("ack")).unwrap_or_else(|| panic!("it was handed over"));
         assert_eq!(*ending(&ran), Ending::Ack);
     }
     assert!(probe.reports.is_empty());

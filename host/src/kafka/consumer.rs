@@ -477,7 +477,7 @@ impl PollLoop {
                 Some((source, _)) => TopicPartition { topic: self.names.get(source), partition: 0 },
                 None => topic_partition.clone(),
             };
-            let progress = Progress::new();
+            let progress = Progress::default();
             let Some(queue) = self.fetcher.queue(progress.pace, &topic, partition) else {
                 tracing::error!(partition = %topic_partition, "librdkafka has no such partition");
                 continue;
@@ -504,7 +504,7 @@ impl PollLoop {
         log_error("take", taken);
         if !assigned.is_empty() {
             log_error("pause", self.consumer.pause(&for_member));
-            log_error("read", self.fetcher.add(Progress::new().pace, &for_fetcher));
+            log_error("read", self.fetcher.add(Progress::default().pace, &for_fetcher));
         }
         self.membership.assigned();
         self.say(Reading::Assigned(assigned));
@@ -595,7 +595,7 @@ impl PollLoop {
     fn read_anew(&mut self, topic: &str) {
         let of_topic = |held: &&mut Held| &*held.topic_partition.topic == topic && !held.revoked;
         for held in self.partitions.iter_mut().filter(of_topic) {
-            let before = std::mem::replace(&mut held.progress, Progress::new());
+            let before = std::mem::replace(&mut held.progress, Progress::default());
             held.read_by(&self.fetcher, before, Offset::Beginning);
         }
     }

@@ -61,12 +61,14 @@ pub struct Progress {
     at_end: Option<Instant>,
 }
 
-impl Progress {
+impl Default for Progress {
     /// Of a partition that is about to be read.
-    pub fn new() -> Progress {
+    fn default() -> Progress {
         Progress { pace: Pace::Busy, next: None, bytes: 0, at_end: None }
     }
+}
 
+impl Progress {
     /// A record of so many bytes was read.
     pub fn read(&mut self, offset: i64, bytes: u64) {
         self.next = Some(offset + 1);
@@ -225,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_partition_with_a_backlog_is_busy_until_it_has_stood_at_its_end_for_a_while() {
-        let (mut progress, start) = (Progress::new(), Instant::now());
+        let (mut progress, start) = (Progress::default(), Instant::now());
         assert_eq!((progress.pace, progress.change(start + IDLE)), (Pace::Busy, None), "nothing is known yet");
         progress.read(9, 100);
         progress.ended(10, start);

@@ -4,7 +4,7 @@
 //! its own: some ten allocations for a record with three headers, more time than all else that reading a
 //! record takes. Where they came it does not say in public, so they are read here out of its own structure
 //! (`rd_kafka_msg_s`, `rdkafka_msg.h`), which is part of the version that we build and link, and of no other:
-//! [`VERSION`].
+//! `VERSION`.
 
 use std::ffi::{c_int, c_void};
 

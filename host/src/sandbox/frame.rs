@@ -148,7 +148,7 @@ impl Out<'_> {
     }
 }
 
-/// How long the frame of a batch is. Says the same as [`write`], without a look at headers.
+/// How long the frame of a batch is. Says the same as `write`, without a look at headers.
 fn measure(batch: &[Try]) -> usize {
     let mut at = HEADER + batch.len() * EVENT;
     let (mut topics, mut types) = (Written::default(), Written::default());

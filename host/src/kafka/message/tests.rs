@@ -17,6 +17,9 @@ use crate::kafka::headers;
 
 type Parts = (i64, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>, Vec<OutgoingHeader>);
 
+/// Key, value and headers.
+type Sent<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, Vec<OutgoingHeader>);
+
 fn owned(name: &[u8], value: Option<&[u8]>) -> OutgoingHeader {
     (name.to_vec(), value.map(<[u8]>::to_vec))
 }
@@ -47,7 +50,7 @@ fn a_message_is_what_librdkafka_says_it_is() {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", broker.bootstrap_servers()).set("group.id", "none");
     let long = vec![b'v'; 70_000];
-    let sent: Vec<(Option<&[u8]>, Option<&[u8]>, Vec<OutgoingHeader>)> = vec![
+    let sent: Vec<Sent<'_>> = vec![
         (None, None, vec![]),
         (Some(b""), Some(b""), vec![owned(b"", None)]),
         (Some(b"key"), Some(b"value"), vec![owned(b"a", Some(b"1")), owned(b"a", None), owned(b"b", Some(b""))]),
