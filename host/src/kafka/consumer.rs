@@ -595,7 +595,7 @@ impl PollLoop {
     fn read_anew(&mut self, topic: &str) {
         let of_topic = |held: &&mut Held| &*held.topic_partition.topic == topic && !held.revoked;
         for held in self.partitions.iter_mut().filter(of_topic) {
-            let before = std::mem::replace(&mut held.progress, Progress::default());
+            let before = std::mem::take(&mut held.progress);
             held.read_by(&self.fetcher, before, Offset::Beginning);
         }
     }
