@@ -87,8 +87,9 @@ fn run(guest: &[u8], events: i64) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("guest.wasm");
     std::fs::write(&file, guest).unwrap();
-    let text = "[handlers]\n[[handler]]\nname = \"guest\"\ncomponent = \"guest.wasm\"\n";
-    let config = Config::from_text(text, &folder.path().join("none"), std::iter::empty::<(String, String)>());
+    let path = toml::Value::String(file.to_str().unwrap().to_owned());
+    let text = format!("[handlers]\n[[handler]]\nname = \"guest\"\ncomponent = {path}\n");
+    let config = Config::from_text(&text, &folder.path().join("none"), std::iter::empty::<(String, String)>());
     let config = config.unwrap_or_else(|error| panic!("{error}"));
     let handler = config.handlers.first().unwrap();
     let settings = Arc::new(HandlerSettings::new(handler, Arc::new(Silent)));
