@@ -23,6 +23,49 @@ pub struct Buffer {
     accounts: AtomicU64,
 }
 
+/// Records that may have been handed over and not taken in: about as much as stays in the processor's cache.
+const MOST_AHEAD: u64 = 1024;
+
+/// What a group's consumer has handed over and its engine has not taken in. It is bounded, because records that
+/// lie there get cold: they stay in librdkafka, which then fetches fewer.
+pub struct Ahead {
+    records: AtomicU64,
+    refused: AtomicBool,
+    wake: Wake,
+}
+
+impl Ahead {
+    /// Nothing. `wake` must not block.
+    pub fn new(wake: Wake) -> Ahead {
+        Ahead { records: AtomicU64::new(0), refused: AtomicBool::new(false), wake }
+    }
+
+    /// Whether more may be handed over. If not, `wake` is called when it may.
+    pub fn has_room(&self) -> bool {
+        let has_room = || self.records.load(Ordering::SeqCst) < MOST_AHEAD;
+        if has_room() {
+            return true;
+        }
+        // Before the second look: what is taken in in between is seen, or announced.
+        self.refused.store(true, Ordering::SeqCst);
+        has_room()
+    }
+
+    /// So many records go to the engine.
+    pub fn handed_over(&self, records: usize) {
+        self.records.fetch_add(records as u64, Ordering::SeqCst);
+    }
+
+    /// The engine has taken so many in, or thrown them away.
+    pub fn taken_in(&self, records: usize) {
+        let before = self.records.fetch_sub(records as u64, Ordering::SeqCst);
+        let few = before.saturating_sub(records as u64) <= MOST_AHEAD / 2;
+        if few && self.refused.load(Ordering::SeqCst) && self.refused.swap(false, Ordering::SeqCst) {
+            (self.wake)();
+        }
+    }
+}
+
 /// Called when a partition that was refused may take more.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
@@ -239,6 +282,25 @@ mod tests {
         drop(b);
         assert!(a.admit(99) && !a.admit(1));
         assert_eq!(buffer.held(), 100);
+    }
+
+    #[test]
+    fn what_is_handed_over_is_bounded_and_goes_on_when_half_of_it_is_taken_in() {
+        let (wake, woken) = counted();
+        let ahead = Ahead::new(wake);
+        let batch = (MOST_AHEAD / 4) as usize;
+        for _ in 0..4 {
+            assert!(ahead.has_room());
+            ahead.handed_over(batch);
+        }
+        assert!(!ahead.has_room());
+        ahead.taken_in(batch);
+        assert_eq!(woken.load(Ordering::Relaxed), 0);
+        ahead.taken_in(batch);
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
+        assert!(ahead.has_room());
+        ahead.taken_in(batch);
+        assert_eq!(woken.load(Ordering::Relaxed), 1, "nobody waits");
     }
 
     #[test]

@@ -268,7 +268,11 @@ impl Engine {
             }
             Reading::Records(assignment, batch) => self.unread.push_back((assignment, batch)),
             Reading::Revoked { assignments, lost } => {
-                self.unread.retain(|(assignment, _)| !assignments.contains(assignment));
+                let (gone, unread) =
+                    self.unread.drain(..).partition(|(assignment, _)| assignments.contains(assignment));
+                self.unread = unread;
+                let gone: VecDeque<(Assignment, Batch)> = gone;
+                self.consumer.taken_in(gone.iter().map(|(_, batch)| batch.len()).sum());
                 self.scheduler.revoked(assignments, lost, Instant::now());
             }
         }
@@ -285,6 +289,7 @@ impl Engine {
             for record in (0..batch.len()).filter_map(|at| batch.get(at)) {
                 self.receive(assignment, record, now, &mut counted);
             }
+            self.consumer.taken_in(batch.len());
             self.report(counted.0);
             self.wanting.let_go();
             self.obey();

@@ -133,6 +133,8 @@ pub enum Signal {
 
 /// The group's consumer.
 pub trait Consumer: Send {
+    /// So many of the records that it handed over were taken in, or thrown away: it may hand over others.
+    fn taken_in(&self, records: usize);
     /// Commits watermarks when there is time. A later call for the same partition replaces an earlier.
     fn commit(&self, watermarks: Vec<(Assignment, i64)>);
     /// Gives revoked partitions back, after committing these watermarks.

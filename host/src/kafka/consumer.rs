@@ -30,7 +30,7 @@ use super::queue::{Client, EventQueue};
 use super::start::{self, Start, Starts};
 use super::wake::Alarm;
 use super::{Cluster, ConnectionLog};
-use crate::delivery::buffer::{Account, Buffer};
+use crate::delivery::buffer::{Account, Ahead, Buffer};
 use crate::delivery::ports::{Assigned, Consumer, Reading};
 use crate::delivery::scheduler::Assignment;
 use crate::event::TopicPartition;
@@ -62,6 +62,7 @@ enum Control {
 pub struct ConsumerHandle {
     controls: Sender<Control>,
     alarm: Arc<Alarm>,
+    ahead: Arc<Ahead>,
 }
 
 impl ConsumerHandle {
@@ -83,6 +84,10 @@ impl ConsumerHandle {
 }
 
 impl Consumer for ConsumerHandle {
+    fn taken_in(&self, records: usize) {
+        self.ahead.taken_in(records);
+    }
+
     fn commit(&self, watermarks: Vec<(Assignment, i64)>) {
         self.ask(Control::Commit(watermarks));
     }
@@ -161,6 +166,8 @@ pub fn start(
     let (consumer, alarm) = (Arc::new(consumer), Arc::new(Alarm::new()?));
     let fetcher = Fetcher::new(cluster, &settings.group, &alarm)?;
     let (sender, controls) = unbounded();
+    let ring = alarm.clone();
+    let ahead = Arc::new(Ahead::new(Arc::new(move || ring.ring())));
     let events = EventQueue::of(&consumer, alarm.raw()).context("the consumer has no queue")?;
     let group = settings.group.clone();
     let poll_loop = PollLoop {
@@ -169,6 +176,7 @@ pub fn start(
         events,
         consumer,
         alarm: alarm.clone(),
+        ahead: ahead.clone(),
         controls,
         readings,
         membership,
@@ -186,7 +194,7 @@ pub fn start(
         .name(format!("kafka-{group}"))
         .spawn(move || poll_loop.run())
         .context("cannot start the consumer's thread")?;
-    Ok((ConsumerHandle { controls: sender, alarm }, thread))
+    Ok((ConsumerHandle { controls: sender, alarm, ahead }, thread))
 }
 
 enum Rebalance {
@@ -311,6 +319,7 @@ struct PollLoop {
     consumer: Client<GroupContext>,
     // Dropped after the queues that ring it.
     alarm: Arc<Alarm>,
+    ahead: Arc<Ahead>,
     settings: Settings,
     controls: Receiver<Control>,
     readings: Sender<Reading>,
@@ -374,8 +383,13 @@ impl PollLoop {
 
     /// Hands over what has come and may be held. Answers whether there may be more right now.
     fn read(&mut self) -> bool {
-        let mut more = false;
-        for held in self.partitions.iter_mut().filter(|held| !held.revoked) {
+        let (mut more, mut in_turn) = (false, None);
+        for (place, held) in self.partitions.iter_mut().enumerate().filter(|(_, held)| !held.revoked) {
+            if !self.ahead.has_room() {
+                // It is rung for when there is.
+                (more, in_turn) = (false, Some(place));
+                break;
+            }
             let mut batch = BatchBuilder::new(held.topic_partition.clone(), 0);
             let mut messages = held.queue.keeper(0);
             let mut bytes = 0;
@@ -412,10 +426,13 @@ impl PollLoop {
             if !batch.is_empty() {
                 // SAFETY: key, value and headers lie in the messages, which stay as they are until dropped.
                 let batch = unsafe { batch.build(Box::new(messages)) };
+                self.ahead.handed_over(batch.len());
                 // An engine that is gone has closed this consumer.
                 let _ = self.readings.send(Reading::Records(held.assignment, batch));
             }
         }
+        // Next time it begins where it ended, so that each has its turn.
+        self.partitions.rotate_left(in_turn.unwrap_or_default());
         more
     }
 

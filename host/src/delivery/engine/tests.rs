@@ -37,6 +37,8 @@ impl Door {
 }
 
 impl Consumer for Door {
+    fn taken_in(&self, _: usize) {}
+
     fn commit(&self, watermarks: Vec<(Assignment, i64)>) {
         self.ask(Asked::Commit(watermarks));
     }
