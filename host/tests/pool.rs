@@ -103,6 +103,22 @@ fn what_waits_or_computes_for_long_goes_on_elsewhere() {
 }
 
 #[test]
+fn a_guest_waits_as_long_as_it_asks_and_hardly_longer() {
+    let probe = Probe::start(1);
+    let asked = Duration::from_millis(20);
+    let waited: Vec<_> = (0..40)
+        .map(|_| {
+            probe.pool.run(batch("sleep:20ms"));
+            probe.reported().tried[0].wall
+        })
+        .collect();
+    assert!(waited.iter().all(|wall| *wall >= asked), "{waited:?}");
+    // A timer of whole milliseconds never is so exact; a busy machine is now and then.
+    let exact = waited.iter().filter(|wall| **wall < asked + Duration::from_micros(700)).count();
+    assert!(exact >= 10, "{exact} of 40: {waited:?}");
+}
+
+#[test]
 fn a_batch_waits_for_an_idle_instance_whoever_asked() {
     let probe = Probe::start(1);
     assert!(probe.pool.run_here(batch("sleep:50ms;skip")).is_none());

@@ -3,8 +3,8 @@
 //! A native handler takes the place of a configured component's instances, and nothing else changes: same
 //! engine, batches, accounting and outbox. It has no sandbox: no limits, no timeout, no faults.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -14,7 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::delivery::ports::{Ran, Tried, Try};
 use crate::delivery::verdict::Ending;
 use crate::event::{Event, Outgoing};
-use crate::sandbox::pool::Report;
+use crate::sandbox::pool::{Report, Workers};
 use crate::sandbox::state::HandlerSettings;
 
 /// One instance of a native handler.
@@ -34,14 +34,8 @@ type Running = (Box<dyn NativeHandler>, Vec<Try>);
 
 /// The instances of one native handler, with as many threads. Dropped, they end with what they run.
 pub struct NativePool {
-    work: Arc<Mutex<Work>>,
+    instances: Arc<Workers<Box<dyn NativeHandler>>>,
     threads: Sender<Running>,
-}
-
-/// Whenever a batch waits, no instance is idle.
-struct Work {
-    idle: Vec<Box<dyn NativeHandler>>,
-    waiting: VecDeque<Vec<Try>>,
 }
 
 impl NativePool {
@@ -55,20 +49,18 @@ impl NativePool {
         concurrency: u32,
         report: &Report,
     ) -> anyhow::Result<Self> {
-        let idle = (0..concurrency).map(|_| make(settings)).collect();
-        let work = Arc::new(Mutex::new(Work { idle, waiting: VecDeque::new() }));
+        let instances = Workers::new((0..concurrency).map(|_| make(settings)).collect());
         let (threads, started) = unbounded::<Running>();
         for _ in 0..concurrency {
-            let (work, started, report) = (work.clone(), started.clone(), report.clone());
+            let (instances, started, report) = (instances.clone(), started.clone(), report.clone());
             let serve = move || {
-                while let Ok(mut next) = started.recv() {
+                while let Ok((mut handler, mut batch)) = started.recv() {
                     loop {
-                        let (mut handler, batch) = next;
                         let ran = run(&mut *handler, batch);
-                        let waiting = lock(&work).next(handler);
+                        let next = instances.next(handler);
                         report(ran);
-                        match waiting {
-                            Some(running) => next = running,
+                        match next {
+                            Some(next) => (handler, batch) = next,
                             None => break,
                         }
                     }
@@ -77,21 +69,21 @@ impl NativePool {
             let thread = std::thread::Builder::new().name("native".into());
             thread.spawn(serve).context("cannot start a native handler's thread")?;
         }
-        Ok(NativePool { work, threads })
+        Ok(NativePool { instances, threads })
     }
 
     /// Runs a batch on the next idle instance.
     pub fn run(&self, batch: Vec<Try>) {
-        if let Some(running) = lock(&self.work).start(batch) {
+        if let Some(running) = self.instances.take(batch) {
             self.hand_over(running);
         }
     }
 
     /// The same, but on this thread where an instance is idle. Answers the batch if it was.
     pub fn run_here(&self, batch: Vec<Try>) -> Option<Ran> {
-        let (mut handler, batch) = lock(&self.work).start(batch)?;
+        let (mut handler, batch) = self.instances.take(batch)?;
         let ran = run(&mut *handler, batch);
-        if let Some(running) = lock(&self.work).next(handler) {
+        if let Some(running) = self.instances.next(handler) {
             self.hand_over(running);
         }
         Some(ran)
@@ -101,32 +93,6 @@ impl NativePool {
         // The threads end only when this sender is gone.
         let _ = self.threads.send(running);
     }
-}
-
-impl Work {
-    fn start(&mut self, batch: Vec<Try>) -> Option<Running> {
-        match self.idle.pop() {
-            Some(handler) => Some((handler, batch)),
-            None => {
-                self.waiting.push_back(batch);
-                None
-            }
-        }
-    }
-
-    fn next(&mut self, handler: Box<dyn NativeHandler>) -> Option<Running> {
-        match self.waiting.pop_front() {
-            Some(batch) => Some((handler, batch)),
-            None => {
-                self.idle.push(handler);
-                None
-            }
-        }
-    }
-}
-
-fn lock(work: &Mutex<Work>) -> MutexGuard<'_, Work> {
-    work.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn run(handler: &mut dyn NativeHandler, batch: Vec<Try>) -> Ran {

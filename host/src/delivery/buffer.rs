@@ -330,7 +330,7 @@ mod tests {
                     let mut claim = accounts[at].claim(claimed, records);
                     let most: u64 = held.iter().filter(|of| of.len() > 1).flatten().sum();
                     prop_assert!(most + claim.bytes <= 100);
-                    // Until it is full: what is claimed must be there for as many as fit.
+                    // Out of what is claimed, and beyond it.
                     for _ in 0..3 {
                         if claim.admit(bytes) {
                             held[at].push(bytes);

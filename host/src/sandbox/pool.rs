@@ -24,13 +24,50 @@ pub type Report = Arc<dyn Fn(Ran) + Send + Sync>;
 pub struct Pool {
     runtime: Handle,
     report: Report,
-    work: Arc<Mutex<Work>>,
+    workers: Arc<Workers<Worker>>,
 }
 
-/// Whenever a batch waits, no worker is idle.
-struct Work {
-    idle: Vec<Worker>,
-    waiting: VecDeque<Vec<Try>>,
+/// Who is idle, and which batches wait. Whenever one waits, nobody is idle.
+pub struct Workers<W>(Mutex<Waiting<W>>);
+
+struct Waiting<W> {
+    idle: Vec<W>,
+    batches: VecDeque<Vec<Try>>,
+}
+
+impl<W> Workers<W> {
+    /// All of these are idle.
+    pub fn new(idle: Vec<W>) -> Arc<Workers<W>> {
+        Arc::new(Workers(Mutex::new(Waiting { idle, batches: VecDeque::new() })))
+    }
+
+    /// Somebody idle for this batch. `None`: it waits.
+    pub fn take(&self, batch: Vec<Try>) -> Option<(W, Vec<Try>)> {
+        let mut waiting = self.lock();
+        match waiting.idle.pop() {
+            Some(worker) => Some((worker, batch)),
+            None => {
+                waiting.batches.push_back(batch);
+                None
+            }
+        }
+    }
+
+    /// The batch that waits for this one, which has run another. `None`: it is idle.
+    pub fn next(&self, worker: W) -> Option<(W, Vec<Try>)> {
+        let mut waiting = self.lock();
+        match waiting.batches.pop_front() {
+            Some(batch) => Some((worker, batch)),
+            None => {
+                waiting.idle.push(worker);
+                None
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting<W>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A worker at a batch.
@@ -46,22 +83,21 @@ impl Pool {
         report: Report,
     ) -> Pool {
         let idle = (0..concurrency).map(|_| Worker::new(component.clone(), settings.clone())).collect();
-        let work = Arc::new(Mutex::new(Work { idle, waiting: VecDeque::new() }));
-        Pool { runtime: runtime.clone(), report, work }
+        Pool { runtime: runtime.clone(), report, workers: Workers::new(idle) }
     }
 
     /// Runs a batch on the next idle instance. The caller keeps few more batches under way than there are
     /// instances, which bounds what waits.
     pub fn run(&self, batch: Vec<Try>) {
-        if let Some(running) = self.start(batch) {
-            self.spawn(running);
+        if let Some(taken) = self.workers.take(batch) {
+            self.spawn(start(taken));
         }
     }
 
     /// The same, but on this thread, as far as it comes without waiting and within a tick of the epoch clock; the
     /// rest runs as usual. Answers the batch where it was run to its end.
     pub fn run_here(&self, batch: Vec<Try>) -> Option<Ran> {
-        let mut running = self.start(batch)?;
+        let mut running = start(self.workers.take(batch)?);
         let polled = {
             // Its timers belong there.
             let _runtime = self.runtime.enter();
@@ -69,8 +105,8 @@ impl Pool {
         };
         match polled {
             Poll::Ready((worker, ran)) => {
-                if let Some(running) = next(&self.work, worker) {
-                    self.spawn(running);
+                if let Some(next) = self.workers.next(worker) {
+                    self.spawn(start(next));
                 }
                 Some(ran)
             }
@@ -82,27 +118,16 @@ impl Pool {
         }
     }
 
-    fn start(&self, batch: Vec<Try>) -> Option<Running> {
-        let mut work = lock(&self.work);
-        match work.idle.pop() {
-            Some(worker) => Some(worker.start(batch)),
-            None => {
-                work.waiting.push_back(batch);
-                None
-            }
-        }
-    }
-
     fn spawn(&self, mut running: Running) {
-        let (report, work) = (self.report.clone(), self.work.clone());
+        let (report, workers) = (self.report.clone(), self.workers.clone());
         self.runtime.spawn(async move {
             loop {
                 let (worker, ran) = running.await;
                 // First, so that whoever hears of it finds the instance idle.
-                let next = next(&work, worker);
+                let next = workers.next(worker);
                 report(ran);
                 match next {
-                    Some(next) => running = next,
+                    Some(next) => running = start(next),
                     None => return,
                 }
             }
@@ -110,20 +135,11 @@ impl Pool {
     }
 }
 
-/// What waits for this worker; if nothing does, it is idle.
-fn next(work: &Mutex<Work>, worker: Worker) -> Option<Running> {
-    let mut work = lock(work);
-    match work.waiting.pop_front() {
-        Some(batch) => Some(worker.start(batch)),
-        None => {
-            work.idle.push(worker);
-            None
-        }
-    }
-}
-
-fn lock(work: &Mutex<Work>) -> MutexGuard<'_, Work> {
-    work.lock().unwrap_or_else(PoisonError::into_inner)
+fn start((mut worker, batch): (Worker, Vec<Try>)) -> Running {
+    Box::pin(async move {
+        let ran = worker.run(batch).await;
+        (worker, ran)
+    })
 }
 
 /// One place for an instance, which is made when there is something to run.
@@ -137,13 +153,6 @@ impl Worker {
     /// Without an instance yet.
     pub fn new(component: Arc<Component>, settings: Arc<HandlerSettings>) -> Worker {
         Worker { component, settings, instance: None }
-    }
-
-    fn start(mut self, batch: Vec<Try>) -> Running {
-        Box::pin(async move {
-            let ran = self.run(batch).await;
-            (self, ran)
-        })
     }
 
     /// Runs a batch: in one call, where the component takes it so, or else each event in one of its own.
