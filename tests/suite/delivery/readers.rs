@@ -2,6 +2,7 @@
 //! or swapped when it goes from one to the other.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use sandbus_tests::{Host, eventually};
 
@@ -49,4 +50,20 @@ fn a_partition_that_is_busy_now_and_idle_then_is_read_without_a_gap() {
     let expected: Vec<_> =
         (0..PARTITIONS).flat_map(|of| (0..3 * RECORDS / 2).map(move |offset| (of, offset))).collect();
     assert_eq!(places, expected, "each event is acknowledged once");
+}
+
+#[test]
+fn a_backlog_does_not_wait_for_partitions_that_have_nothing() {
+    // How long a fetch waits for those, if a backlog has to share it with them: far longer than all else takes.
+    const WAIT: Duration = Duration::from_secs(12);
+    // Slower than it is read, so that what is queued fills up and librdkafka leaves the partition out of a fetch.
+    const PROBE: &str = "[[handler]]\nname = \"probe\"\ncomponent = \"handlers/probe.wasm\"\nconcurrency = 8\n";
+    let stage = Stage::new(PARTITIONS).property("fetch.wait.max.ms", &WAIT.as_millis().to_string()).handler(PROBE);
+    let backlog = (0..3000)
+        .map(|number| event(&format!("key-{number}"), "sleep:2ms;skip").partition(0).value(vec![b'x'; 10 << 10]));
+    stage.topic.write(backlog);
+    let _host = stage.start();
+    let begun = Instant::now();
+    stage.wait_final(3000);
+    assert!(begun.elapsed() < WAIT - Duration::from_secs(2), "{:?}", begun.elapsed());
 }
