@@ -175,7 +175,7 @@ def start() -> str:
         cold, warm = point["cold_seconds"], point["warm_seconds"]
         seconds = (f"{median:.3f} ({low:.3f} to {high:.3f})" for median, low, high in (cold, warm))
         rows.append([point["handlers"], *seconds, f"{point['memory_mib']:.0f}"])
-    return shown("start", ["handlers", "cold, seconds", "warm, seconds", "MiB, loaded"], rows)
+    return shown("start", ["handlers", "cold, seconds", "warm, seconds", "MiB, at most"], rows)
 
 
 def model() -> str:

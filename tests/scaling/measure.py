@@ -11,20 +11,18 @@ import contextlib
 import fcntl
 import json
 import os
-import re
-import shutil
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from datetime import date
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SANDBUS = REPOSITORY / "target/release/sandbus"
+START_TIME = REPOSITORY / "target/release/start-time"
 COMPONENTS = REPOSITORY / "target/components"
 
 # One bench that takes longer has gone wrong.
@@ -239,13 +237,11 @@ def start(measuring: Measuring) -> list:
     # Nothing is measured by this: it says what machine this is.
     measuring.bench("bare", rounds=1, records=1000)
     for number in measuring.values(STARTED_HANDLERS):
-        cold, warm, memory = [], [], 0.0
-        for repeat in range(2 if measuring.short else 3):
-            cache = measuring.folder / f"cache-{number}-{repeat}"
-            cold.append(loading(measuring, number, cache)[0])
-            seconds, memory = loading(measuring, number, cache)
-            warm.append(seconds)
-            shutil.rmtree(cache, ignore_errors=True)
+        with measuring.alone():
+            lines = run([str(START_TIME), "--handlers", str(number), "--rounds", "1" if measuring.short else "3"])
+        starts = [json.loads(line) for line in lines.splitlines()]
+        cold, warm = ([each["process_to_loaded_ms"] / 1000 for each in of] for of in (starts[:1], starts[1:]))
+        memory = starts[-1]["peak_memory_bytes"] / 2**20
         say(f"  {number} handlers: {spread(cold, 3)[0]} s cold, {spread(warm, 3)[0]} s warm, {memory:.0f} MiB")
         points.append(
             {
@@ -256,37 +252,6 @@ def start(measuring: Measuring) -> list:
             }
         )
     return points
-
-
-def loading(measuring: Measuring, number: int, cache: Path) -> tuple[float, float]:
-    """Seconds until `sandbus run` has said of each handler that it is loaded, and the MiB that it has then."""
-    # No Kafka is there, and none is needed: handlers are loaded before anything is read.
-    lines = ["[kafka]", 'bootstrap_servers = "127.0.0.1:1"', "[admin]", 'listen = "127.0.0.1:0"']
-    lines += ["[sandbox]", f"max_instances = {2 * number}", f'max_memory = "{2 * 64 * number}MiB"']
-    for index, file in enumerate(measuring.components(number)):
-        lines += ["[[handler]]", f'name = "h-{index}"', f"component = '{file}'"]
-    configuration = measuring.folder / "sandbus.toml"
-    configuration.write_text("\n".join(lines) + "\n")
-    command = [str(SANDBUS), "run", "-c", str(configuration), "--log-format", "json"]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
-    loaded, said = 0, []
-    with measuring.alone():
-        started = time.monotonic()
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=measuring.folder)
-        watchdog = threading.Timer(BOUND_SECONDS, process.kill)
-        watchdog.start()
-        try:
-            for line in process.stderr:
-                said.append(line)
-                loaded += line.startswith("{") and json.loads(line).get("message") == "loaded"
-                if loaded == number:
-                    return time.monotonic() - started, resident(process.pid)
-        finally:
-            watchdog.cancel()
-            process.kill()
-            process.wait()
-            process.stderr.close()
-    sys.exit("sandbus run did not load its handlers; it said\n" + "".join(said[-10:]))
 
 
 def summary(row: dict) -> dict:
@@ -335,16 +300,10 @@ def run(words: list, cpus: set | None = None) -> str:
     words = ["timeout", "--kill-after=10", str(BOUND_SECONDS), *words]
     ended = subprocess.run(words, stdout=subprocess.PIPE, preexec_fn=limited, text=True)
     if ended.returncode == 124:
-        sys.exit(f"a bench took longer than {BOUND_SECONDS} s")
+        sys.exit(f"{words[3]} took longer than {BOUND_SECONDS} s")
     if ended.returncode != 0:
-        sys.exit(f"a bench ended with status {ended.returncode}")
+        sys.exit(f"{words[3]} ended with status {ended.returncode}")
     return ended.stdout
-
-
-def resident(process: int) -> float:
-    """MiB of memory that a process has."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)[1]) / 1024
 
 
 def pin(process: int, cpus: set) -> None:
