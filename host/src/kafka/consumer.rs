@@ -24,24 +24,23 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::commit::commit;
-use super::convert::{self, TopicNames, list};
-use super::fetcher::{Fetched, Fetcher, IDLE, Progress};
+use super::convert::{TopicNames, list};
+use super::fetcher::{Fetcher, IDLE, Progress};
 use super::queue::{Client, EventQueue};
 use super::start::{self, Start, Starts};
 use super::wake::Alarm;
 use super::{Cluster, ConnectionLog};
-use crate::delivery::buffer::{Account, Ahead, Buffer};
+use crate::delivery::buffer::{Ahead, Buffer};
 use crate::delivery::ports::{Assigned, Consumer, Reading};
 use crate::delivery::scheduler::Assignment;
 use crate::event::TopicPartition;
-use crate::event::batch::BatchBuilder;
+
+mod held;
+
+use held::Held;
 
 /// How long the thread waits where nothing wakes it: a safety net, and the clock of what is tried again.
 const TICK: Duration = IDLE;
-
-/// Records, and their bytes, that are read of one partition before the next has its turn.
-const BATCH_RECORDS: usize = 128;
-const BATCH_BYTES: u64 = 256 << 10;
 
 /// How long a failed commit waits for the next.
 const RECOMMIT: Duration = Duration::from_secs(1);
@@ -266,36 +265,6 @@ fn give_back(consumer: &BaseConsumer<GroupContext>, partitions: &TopicPartitionL
     }
 }
 
-/// A partition in this process's hands.
-struct Held {
-    assignment: Assignment,
-    topic_partition: TopicPartition,
-    /// The partition with which it came and goes: itself, but for one of a redrive topic.
-    comes_with: TopicPartition,
-    queue: Fetched,
-    progress: Progress,
-    account: Arc<Account>,
-    /// It is being taken away: nothing more is read of it, and only its last watermark is committed.
-    revoked: bool,
-}
-
-impl Held {
-    /// Has it read from there as its progress says, no longer as it said before.
-    fn read_by(&mut self, fetcher: &Fetcher, before: Progress, from: Offset) {
-        let TopicPartition { topic, partition } = &self.topic_partition;
-        log_error("stop reading", fetcher.remove(before.pace, &list([&self.topic_partition])));
-        let Some(queue) = fetcher.queue(self.progress.pace, topic, *partition) else {
-            tracing::error!(partition = %self.topic_partition, "librdkafka has no such partition");
-            return;
-        };
-        // What was fetched and not read is fetched again.
-        self.queue = queue;
-        let mut read = TopicPartitionList::new();
-        log_error("set offsets of", read.add_partition_offset(topic, *partition, from));
-        log_error("read", fetcher.add(self.progress.pace, &read));
-    }
-}
-
 /// Partitions that wait for their last commit before they are given back.
 struct Releasing {
     assignments: Vec<Assignment>,
@@ -390,42 +359,9 @@ impl PollLoop {
                 (more, in_turn) = (false, Some(place));
                 break;
             }
-            let mut batch = BatchBuilder::new(held.topic_partition.clone(), 0);
-            let mut messages = held.queue.keeper(0);
-            let mut bytes = 0;
-            let mut claim = None;
-            while let Some(message) = held.queue.peek() {
-                if message.error() == Some(RDKafkaErrorCode::PartitionEOF) {
-                    held.progress.ended(message.offset(), Instant::now());
-                    held.queue.pop();
-                    continue;
-                }
-                if let Some(code) = message.error() {
-                    let reason = String::from_utf8_lossy(message.value().unwrap_or_default()).into_owned();
-                    held.queue.pop();
-                    self.consumer.context().connection.trouble(&KafkaError::MessageConsumption(code), &reason);
-                    continue;
-                }
-                let offset = message.offset();
-                convert::push(&mut batch, message);
-                let more_bytes = batch.last_held_bytes();
-                let claim = claim.get_or_insert_with(|| held.account.claim(BATCH_BYTES, BATCH_RECORDS as u64));
-                if !claim.admit(more_bytes) {
-                    // It stays where it is.
-                    batch.pop();
-                    break;
-                }
-                held.queue.keep(&mut messages);
-                held.progress.read(offset, more_bytes);
-                bytes += more_bytes;
-                if batch.len() >= BATCH_RECORDS || bytes >= BATCH_BYTES {
-                    more = true;
-                    break;
-                }
-            }
-            if !batch.is_empty() {
-                // SAFETY: key, value and headers lie in the messages, which stay as they are until dropped.
-                let batch = unsafe { batch.build(Box::new(messages)) };
+            let (batch, more_of_it) = held.read(&self.consumer.context().connection);
+            more |= more_of_it;
+            if let Some(batch) = batch {
                 self.ahead.handed_over(batch.len());
                 // An engine that is gone has closed this consumer.
                 let _ = self.readings.send(Reading::Records(held.assignment, batch));
@@ -436,15 +372,10 @@ impl PollLoop {
         more
     }
 
-    /// Has each partition read by the client that fits what comes of it.
     fn change_pace(&mut self) {
         let now = Instant::now();
         for held in self.partitions.iter_mut().filter(|held| !held.revoked) {
-            let before = held.progress;
-            if let Some((pace, next)) = held.progress.change(now) {
-                tracing::debug!(partition = %held.topic_partition, ?pace, next, "changes its reader");
-                held.read_by(&self.fetcher, before, Offset::Offset(next));
-            }
+            held.change_pace(&self.fetcher, now);
         }
     }
 
@@ -563,7 +494,7 @@ impl PollLoop {
             held.revoked = true;
             self.uncommitted.remove(&held.topic_partition);
             assignments.push(held.assignment);
-            log_error("stop reading", self.fetcher.remove(held.progress.pace, &list([&held.topic_partition])));
+            held.read_no_more(&self.fetcher);
         }
         self.say(Reading::Revoked { assignments, lost });
     }
@@ -611,10 +542,7 @@ impl PollLoop {
     /// librdkafka itself goes on in the new topic at the position that it had in the old one.
     fn read_anew(&mut self, topic: &str) {
         let of_topic = |held: &&mut Held| &*held.topic_partition.topic == topic && !held.revoked;
-        for held in self.partitions.iter_mut().filter(of_topic) {
-            let before = std::mem::take(&mut held.progress);
-            held.read_by(&self.fetcher, before, Offset::Beginning);
-        }
+        self.partitions.iter_mut().filter(of_topic).for_each(|held| held.read_anew(&self.fetcher));
     }
 
     /// Gives back the partitions whose last commit is answered, or was waited for long enough. The others

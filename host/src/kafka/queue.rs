@@ -126,6 +126,11 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
         self.taken.front().map(|message| unsafe { Message::new(message.as_ptr()) })
     }
 
+    /// How many messages are at hand, the next one included.
+    pub fn taken(&self) -> usize {
+        self.taken.len()
+    }
+
     /// Forgets the next message.
     pub fn pop(&mut self) {
         if let Some(message) = self.taken.pop_front() {
@@ -133,9 +138,7 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
             unsafe { bindings::rd_kafka_message_destroy(message.as_ptr()) };
         }
     }
-}
 
-impl<C: ConsumerContext + 'static> PartitionQueue<C> {
     /// Moves the next message to others that are kept.
     pub fn keep(&mut self, messages: &mut Messages<C>) {
         messages.messages.extend(self.taken.pop_front());
