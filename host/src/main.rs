@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     unsafe extern "C" {
         fn mi_option_set(option: c_int, value: c_long);
     }
-    // `mi_option_purge_delay`.
+    // `mi_option_purge_delay` of mimalloc 2 and 3.
     const PURGE_DELAY: c_int = 15;
     // SAFETY: a function of the allocator that is linked, which takes any two numbers.
     unsafe { mi_option_set(PURGE_DELAY, KEEP_FREED) };

@@ -268,11 +268,13 @@ impl Engine {
             }
             Reading::Records(assignment, batch) => self.unread.push_back((assignment, batch)),
             Reading::Revoked { assignments, lost } => {
-                let (gone, unread) =
-                    self.unread.drain(..).partition(|(assignment, _)| assignments.contains(assignment));
-                self.unread = unread;
-                let gone: VecDeque<(Assignment, Batch)> = gone;
-                self.consumer.taken_in(gone.iter().map(|(_, batch)| batch.len()).sum());
+                let mut thrown_away = 0;
+                self.unread.retain(|(assignment, batch)| {
+                    let is_kept = !assignments.contains(assignment);
+                    thrown_away += if is_kept { 0 } else { batch.len() };
+                    is_kept
+                });
+                self.consumer.taken_in(thrown_away);
                 self.scheduler.revoked(assignments, lost, Instant::now());
             }
         }
