@@ -99,6 +99,12 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.set(|state| state.ended = true);
+        // Who connects from now on is refused. Until then they might be let into the queue of a listener that is about to
+        // close, and be cut off.
+        let mut state = self.shared.state();
+        while state.listening {
+            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 
@@ -130,13 +136,13 @@ impl Shared {
         let mut listener = Some(listener);
         loop {
             let mut state = self.state();
-            if state.ended {
-                return;
-            }
-            if state.mode == Mode::Cut {
+            if state.ended || state.mode == Mode::Cut {
                 listener = None;
                 state.listening = false;
                 self.changed.notify_all();
+                if state.ended {
+                    return;
+                }
                 drop(self.changed.wait(state).unwrap_or_else(PoisonError::into_inner));
                 continue;
             }
