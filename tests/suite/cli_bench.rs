@@ -106,10 +106,18 @@ fn what_is_published_is_there() {
 
 #[test]
 fn latency_is_measured_at_the_rates_that_are_asked_for() {
-    let rates = ["--rounds", "0", "--latency", "--rates", "200,500", "--latency-time", "1s", "--json"];
-    let result = bench(&rates).expect(0).json();
+    let rates = ["--rates", "200,500", "--latency-time", "1s", "--latency-rounds", "2", "--json"];
+    let result = bench(&[&["--rounds", "0", "--latency"], &rates[..]].concat()).expect(0).json();
     let steps = result["latency"]["steps"].as_array().unwrap();
-    assert_eq!(steps.len(), 6, "{result}");
+    assert_eq!(steps.len(), 12, "three contenders, two rates, two rounds: {result}");
+    let medians = result["latency"]["medians"].as_array().unwrap();
+    assert_eq!(medians.len(), 6, "{result}");
+    for median in medians {
+        let of = |step: &&Value| step["contender"] == median["contender"] && step["rate"] == median["rate"];
+        let p99: f64 = steps.iter().filter(of).map(|step| step["p99_ms"].as_f64().unwrap()).sum();
+        assert!((median["p99_ms"].as_f64().unwrap() - p99 / 2.0).abs() < 1e-6, "{median} of {result}");
+        assert!(positive(&median["p99_of_bare"]["median"]), "{median}");
+    }
     for step in steps {
         assert_eq!(step["records"], step["rate"], "one second of it: {step}");
         assert!(positive(&step["p50_ms"]) && step["p99_ms"].as_f64() <= step["max_ms"].as_f64(), "{step}");

@@ -100,6 +100,9 @@ pub struct Bench {
     /// How long each rate is measured
     #[arg(long, default_value = "5s", value_name = "TIME", value_parser = humantime::parse_duration)]
     latency_time: Duration,
+    /// How often each rate is measured, the contenders one after the other
+    #[arg(long, default_value_t = 3, value_name = "ROUNDS", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    latency_rounds: u32,
     /// Run the hosts without metrics
     #[arg(long)]
     no_metrics: bool,
@@ -178,7 +181,8 @@ impl Bench {
         }
         if self.latency {
             let live = made.topic(format!("{name}.live"), self.partitions, self.size as usize)?;
-            let latency = Latency { setup: &setup, topic: live, shape: self.shape(), time: self.latency_time };
+            let (shape, time, rounds) = (self.shape(), self.latency_time, self.latency_rounds);
+            let latency = Latency { setup: &setup, topic: live, shape, time, rounds };
             latency.measure(&self.rates, &contenders, &name, &mut made, &mut report, &|line| self.say(line))?;
         }
         print_line(&if self.json { report.json().to_string() } else { report.table() })
@@ -330,6 +334,7 @@ impl Bench {
             "wait_ms": self.wait_ms,
             "metrics": !self.no_metrics,
             "latency_seconds": self.latency_time.as_secs_f64(),
+            "latency_rounds": self.latency_rounds,
         })
     }
 }

@@ -44,25 +44,30 @@ pub struct Latency<'a> {
     pub shape: Shape,
     /// How long each rate is measured.
     pub time: Duration,
+    /// How often.
+    pub rounds: u32,
 }
 
-/// One contender at one rate.
+/// One contender at one rate, once.
 pub struct Step {
-    contender: Contender,
-    rate: u64,
+    /// Who.
+    pub contender: Contender,
+    /// Records per second that were to be written.
+    pub rate: u64,
     sent: u64,
     took: Duration,
     /// Milliseconds: p50, p99, p99.9, the largest.
-    quantiles: [f64; 4],
+    pub quantiles: [f64; 4],
 }
 
 impl Step {
-    fn reached(&self) -> f64 {
+    /// Records per second that were written.
+    pub fn reached(&self) -> f64 {
         self.sent as f64 / self.took.as_secs_f64()
     }
 
     /// Whether the writer could not keep the rate.
-    fn behind(&self) -> bool {
+    pub fn behind(&self) -> bool {
         self.reached() < self.rate as f64 * 0.98
     }
 
@@ -73,18 +78,6 @@ impl Step {
             "contender": self.contender.name(), "rate": self.rate, "records": self.sent, "sent_per_second": self.reached(),
             "writer_behind": self.behind(), "p50_ms": p50, "p99_ms": p99, "p999_ms": p999, "max_ms": max,
         })
-    }
-
-    /// A line of the table.
-    pub fn line(&self) -> String {
-        let [p50, p99, p999, max] = self.quantiles;
-        let behind = if self.behind() { "  (the writer fell behind)" } else { "" };
-        format!(
-            "{:<9} {:>9} {:>10.0} {p50:>9.2} {p99:>9.2} {p999:>9.2} {max:>9.2}{behind}",
-            self.contender.name(),
-            self.rate,
-            self.reached()
-        )
     }
 }
 
@@ -114,13 +107,21 @@ impl Latency<'_> {
         } else {
             rates.to_vec()
         };
-        for rate in rates {
-            for contender in &contenders {
-                let run = format!("{name}.{rate}.{}", contender.name());
-                made.group(&run);
-                let step = self.step(*contender, rate.max(1), &run).with_context(|| run.clone())?;
-                say(&step.line());
-                report.step(step);
+        for round in 0..self.rounds {
+            for rate in &rates {
+                // In each round another one is the first.
+                for contender in contenders.iter().cycle().skip(round as usize).take(contenders.len()) {
+                    let run = format!("{name}.{round}.{rate}.{}", contender.name());
+                    made.group(&run);
+                    let step = self.step(*contender, (*rate).max(1), &run).with_context(|| run.clone())?;
+                    let [p50, p99, ..] = step.quantiles;
+                    say(&format!(
+                        "round {round}  {:<8} at {:.0} events/s  p50 {p50:.2} ms  p99 {p99:.2} ms",
+                        contender.name(),
+                        step.reached()
+                    ));
+                    report.step(step);
+                }
             }
         }
         Ok(())

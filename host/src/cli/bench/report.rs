@@ -38,6 +38,49 @@ pub struct Report {
     capacity: Option<f64>,
 }
 
+/// One contender at one rate, in all rounds.
+struct Latencies<'a> {
+    contender: Contender,
+    rate: u64,
+    steps: Vec<&'a Step>,
+    /// Its p99 by the loop's.
+    bare: Option<Spread>,
+}
+
+impl Latencies<'_> {
+    fn median(&self, of: impl Fn(&Step) -> f64) -> f64 {
+        Spread::of(self.steps.iter().map(|step| of(step))).map_or(f64::NAN, |spread| spread.median)
+    }
+
+    fn quantiles(&self) -> [f64; 4] {
+        let of = |which: fn(&[f64; 4]) -> f64| self.median(|step| which(&step.quantiles));
+        [of(|[p50, ..]| *p50), of(|[_, p99, ..]| *p99), of(|[_, _, p999, _]| *p999), of(|[.., max]| *max)]
+    }
+
+    fn json(&self) -> Value {
+        let [p50, p99, p999, max] = self.quantiles();
+        json!({
+            "contender": self.contender.name(), "rate": self.rate,
+            "p50_ms": p50, "p99_ms": p99, "p999_ms": p999, "max_ms": max,
+            "p99_of_bare": self.bare.map(Spread::json),
+        })
+    }
+
+    fn line(&self) -> String {
+        let [p50, p99, p999, max] = self.quantiles();
+        let behind = if self.steps.iter().any(|step| step.behind()) { "  (the writer fell behind)" } else { "" };
+        let bare = self
+            .bare
+            .map_or_else(String::new, |Spread { median, min, max }| format!("{median:.2}, {min:.2}..{max:.2}"));
+        format!(
+            "{:<9} {:>9} {:>10.0} {p50:>9.2} {p99:>9.2} {p999:>9.2} {max:>9.2}   {bare}{behind}",
+            self.contender.name(),
+            self.rate,
+            self.median(Step::reached),
+        )
+    }
+}
+
 /// Median, smallest and largest.
 #[derive(Clone, Copy)]
 struct Spread {
@@ -89,6 +132,26 @@ impl Report {
     /// One rate was measured.
     pub fn step(&mut self, step: Step) {
         self.steps.push(step);
+    }
+
+    /// By rate and contender, as they came.
+    fn latencies(&self) -> Vec<Latencies<'_>> {
+        let mut all: Vec<Latencies<'_>> = Vec::new();
+        for step in &self.steps {
+            match all.iter_mut().find(|of| of.contender == step.contender && of.rate == step.rate) {
+                Some(of) => of.steps.push(step),
+                None => {
+                    all.push(Latencies { contender: step.contender, rate: step.rate, steps: vec![step], bare: None })
+                }
+            }
+        }
+        // Of each round's own ratio, as with the rates.
+        let p99 = |Step { quantiles: [_, p99, ..], .. }: &Step| *p99;
+        for of in &mut all {
+            let bare = self.steps.iter().filter(|step| step.contender == Contender::Bare && step.rate == of.rate);
+            of.bare = Spread::of(of.steps.iter().zip(bare).map(|(step, bare)| p99(step) / p99(bare)));
+        }
+        all
     }
 
     fn row(&self, contender: Contender) -> Option<&Row> {
@@ -148,6 +211,7 @@ impl Report {
             "latency": {
                 "capacity": self.capacity,
                 "steps": self.steps.iter().map(Step::json).collect::<Vec<_>>(),
+                "medians": self.latencies().iter().map(Latencies::json).collect::<Vec<_>>(),
             },
             "settings": self.settings,
             "machine": process::machine(),
@@ -204,9 +268,12 @@ impl Report {
             if let Some(capacity) = self.capacity {
                 let _ = writeln!(text, "(this machine writes and handles {capacity:.0} events/s at once)");
             }
-            let _ = writeln!(text, "contender      rate     sent/s       p50       p99     p99.9       max");
-            for step in &self.steps {
-                let _ = writeln!(text, "{}", step.line());
+            let _ = writeln!(
+                text,
+                "contender      rate     sent/s       p50       p99     p99.9       max   p99 of bare, min..max"
+            );
+            for latencies in self.latencies() {
+                let _ = writeln!(text, "{}", latencies.line());
             }
         }
         text.trim_end().to_owned()
