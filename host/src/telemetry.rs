@@ -1,6 +1,6 @@
 //! What the host says of itself: metrics, on `/metrics` and by OTLP, and log lines.
 //!
-//! [`instruments`] is the one list of names, units and meanings. [`recorder`] turns what the engine
+//! [`definitions`] is the one list of names, units and meanings; [`instruments`] are made from it. [`recorder`] turns what the engine
 //! reports into them, [`partitions`] what it holds, [`guest`] what handlers log and count. Label values are bounded ([`labels`]).
 
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use prometheus::{Registry, TextEncoder};
 
 use crate::config;
 
+pub mod definitions;
 pub mod guest;
 pub mod instruments;
 pub mod labels;
