@@ -81,7 +81,7 @@ fn it_leaves_with_its_partition_and_the_rebalance_is_counted() {
     let rebalances = |host: &Host| host.metrics().sum("kafka_eventbus_rebalances_total", &group);
     assert_eq!(rebalances(&first), Some(0.0), "it is there before the first");
 
-    let second = stage.start();
+    let mut second = stage.start();
     eventually("each to have one partition", SOON, || {
         let (one, other) = (lag(&first, &stage), lag(&second, &stage));
         let both: Vec<_> = one.keys().chain(other.keys()).copied().collect();
@@ -92,7 +92,7 @@ fn it_leaves_with_its_partition_and_the_rebalance_is_counted() {
         }
     });
     assert_eq!((rebalances(&first), rebalances(&second)), (Some(1.0), Some(0.0)), "one has lost something");
-    drop(second);
+    assert_eq!(second.terminate(SOON).code(), Some(0));
     wait_lag(&first, &stage, &[(0, 0), (1, 0)]);
     assert_eq!(rebalances(&first), Some(1.0), "it has only got something");
 }
