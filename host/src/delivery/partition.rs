@@ -148,6 +148,14 @@ struct Slot<E> {
     begun: Option<Instant>,
 }
 
+/// Records that became final together, and began together.
+struct Finished {
+    begun: Instant,
+    at: Instant,
+    waited: Duration,
+    records: u64,
+}
+
 /// What a record has waited for retries: only time in which all that is not final waits.
 #[derive(Default)]
 struct Waited {
@@ -222,8 +230,8 @@ pub struct Partition<E> {
     passed: u64,
     /// Of records by their sequence, while one of their deliveries has waited for a retry.
     waited: HashMap<u64, Waited, RandomState>,
-    /// How long records took that became final, and how many took as long, since somebody asked.
-    finished: Vec<(Duration, u64)>,
+    /// Records that became final since somebody asked.
+    finished: Vec<Finished>,
     /// Bytes of records that became final, and records that the watermark has passed, since the account was
     /// told.
     freed: (u64, u64),
@@ -560,7 +568,9 @@ impl<E: Clone> Partition<E> {
     /// Shows how long records took that became final since the last time, from their first try without the time
     /// when all that was not final waited for a retry, and how many took as long.
     pub fn take_finished(&mut self, mut show: impl FnMut(Duration, u64)) {
-        self.finished.drain(..).for_each(|(took, records)| show(took, records));
+        for Finished { begun, at, waited, records } in self.finished.drain(..) {
+            show(at.saturating_duration_since(begun).saturating_sub(waited), records);
+        }
     }
 
     /// What it holds, as far as it was told.
@@ -723,7 +733,7 @@ impl<E: Clone> Partition<E> {
             let (bytes, begun) = (slot.bytes, slot.begun);
             self.freed.0 += bytes;
             if let Some(begun) = begun {
-                self.finish(sequence, now.saturating_duration_since(begun));
+                self.finish(sequence, begun, now);
             }
         }
         let mut passed = 0;
@@ -737,14 +747,14 @@ impl<E: Clone> Partition<E> {
             self.freed.1 += passed;
         }
     }
-    /// A record took so long, waits included.
-    fn finish(&mut self, sequence: u64, took: Duration) {
+    /// A record became final now.
+    fn finish(&mut self, sequence: u64, begun: Instant, at: Instant) {
         let waited = if self.waited.is_empty() { None } else { self.waited.remove(&sequence) };
-        let took = took.saturating_sub(waited.map_or(Duration::ZERO, |waited| waited.total));
+        let waited = waited.map_or(Duration::ZERO, |waited| waited.total);
         // What ran as one batch took as long.
         match self.finished.last_mut() {
-            Some((last, records)) if *last == took => *records += 1,
-            _ => self.finished.push((took, 1)),
+            Some(last) if last.begun == begun && last.at == at && last.waited == waited => last.records += 1,
+            _ => self.finished.push(Finished { begun, at, waited, records: 1 }),
         }
     }
 }
