@@ -19,20 +19,22 @@ use crate::delivery::buffer::Buffer;
 use crate::delivery::engine::{Subscription, Summary};
 use crate::delivery::ports::{Observer, Signal};
 use crate::kafka::Cluster;
-use crate::kafka::consumer::Membership;
 use crate::kafka::producer::SharedProducer;
 use crate::sandbox::ports::GuestSink;
-use crate::telemetry::recorder::Labels;
-use crate::telemetry::{Instruments, Telemetry};
+use crate::telemetry::Telemetry;
 
 pub mod group;
 pub mod handlers;
+pub mod lag;
 pub mod native;
 pub mod topics;
+pub mod watch;
 
 use group::Group;
 use handlers::LoadedHandler;
+use lag::Lag;
 use native::Natives;
+use watch::{BrokerWatch, GroupWatch};
 
 /// How long the parts may take to close after the engines have drained.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
@@ -89,6 +91,7 @@ pub struct Host {
     telemetry: Arc<Telemetry>,
     groups: Vec<Group>,
     handlers: Vec<Subscription>,
+    lag: Option<Lag>,
     failures: Receiver<anyhow::Error>,
     admin: SocketAddr,
     // Dropped in this order: guests first, so that what they still say is heard.
@@ -126,6 +129,7 @@ impl Host {
             telemetry,
             groups: Vec::new(),
             handlers: Vec::new(),
+            lag: None,
             failures,
             admin,
             guests,
@@ -141,9 +145,12 @@ impl Host {
         watch: Watch<'_>,
         failed: &Sender<anyhow::Error>,
     ) -> anyhow::Result<()> {
-        let cluster = Cluster::new(self.config.kafka.clone());
+        let cluster = if self.config.telemetry.enable_metrics {
+            Cluster::watched(self.config.kafka.clone(), Arc::new(BrokerWatch(self.telemetry.clone())))
+        } else {
+            Cluster::new(self.config.kafka.clone())
+        };
         let producer = SharedProducer::new(&cluster)?;
-        let labels = Arc::new(Labels::default());
         let buffer = Buffer::new(self.config.delivery.max_buffer);
         let mut by_group: Vec<(config::GroupName, Vec<LoadedHandler>)> = Vec::new();
         for handler in loaded {
@@ -159,11 +166,8 @@ impl Host {
         }
         self.health.loaded(by_group.iter().map(|(name, _)| name.to_string()));
         for (name, handlers) in by_group {
-            let membership = GroupWatch {
-                group: name.to_string(),
-                health: self.health.clone(),
-                instruments: self.telemetry.instruments().clone(),
-            };
+            let membership =
+                GroupWatch { group: name.to_string(), health: self.health.clone(), telemetry: self.telemetry.clone() };
             let group = Group::start(group::Parts {
                 config: &self.config,
                 name,
@@ -172,14 +176,15 @@ impl Host {
                 producer: &producer,
                 buffer: &buffer,
                 membership: Arc::new(membership),
-                instruments: self.telemetry.instruments(),
-                labels: &labels,
-                partitions: self.telemetry.partitions(),
+                telemetry: &self.telemetry,
                 watch,
                 guests: self.guests.handle(),
                 failed: failed.clone(),
             })?;
             self.groups.push(group);
+        }
+        if self.config.telemetry.enable_metrics {
+            self.lag = Some(Lag::watch(&cluster, self.telemetry.partitions())?);
         }
         let subscriptions = self.groups.iter().map(|group| topics::Reader {
             group: group.name.clone(),
@@ -245,28 +250,11 @@ impl Host {
                 None => ended.complete = false,
             }
         }
+        drop(self.lag);
         self.guests.shutdown_background();
         self.telemetry.shutdown();
         self.services.shutdown_background();
         ended
-    }
-}
-
-/// Tells health and metrics what a group's membership does.
-struct GroupWatch {
-    group: String,
-    health: Arc<Health>,
-    instruments: Arc<Instruments>,
-}
-
-impl Membership for GroupWatch {
-    fn assigned(&self) {
-        self.health.assigned(&self.group);
-    }
-
-    fn revoked(&self) {
-        let group = opentelemetry::KeyValue::new("messaging.kafka.consumer_group", self.group.clone());
-        self.instruments.rebalances.add(1, &[group]);
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - [`consumer`]: a thread for each group that is its member, reads and commits.
 //! - [`fetcher`]: what it reads with, beside the membership.
+//! - [`connections`]: what becomes of connections. [`ends`]: where partitions end.
 //! - [`producer`]: one for the process; answers every record with what the broker said.
 //!   [`polled`]: the thread that serves it.
 //! - [`topics`]: which topics there are, and the ones that must be made. [`topic_id`]: which one has a name.
@@ -27,10 +28,14 @@ use rdkafka::types::RDKafkaType;
 
 use crate::config;
 
+use connections::{Attempts, ConnectionWatch, Told};
+
 pub mod commit;
+pub mod connections;
 pub mod consumer;
 pub mod convert;
 pub mod embedded;
+pub mod ends;
 pub mod fetcher;
 pub mod headers;
 pub mod load;
@@ -58,7 +63,16 @@ pub struct Cluster {
 impl Cluster {
     /// The configured one. Nothing is connected yet.
     pub fn new(kafka: config::Kafka) -> Cluster {
-        let log = ConnectionLog { brokers: kafka.bootstrap_servers.clone(), said: Mutex::default() };
+        Cluster::with(kafka, None)
+    }
+
+    /// The same, and somebody hears of its clients' connections.
+    pub fn watched(kafka: config::Kafka, watch: Arc<dyn ConnectionWatch>) -> Cluster {
+        Cluster::with(kafka, Some(watch))
+    }
+
+    fn with(kafka: config::Kafka, watch: Option<Arc<dyn ConnectionWatch>>) -> Cluster {
+        let log = ConnectionLog { brokers: kafka.bootstrap_servers.clone(), said: Mutex::default(), watch };
         Cluster { kafka: Arc::new(kafka), log: Arc::new(log) }
     }
 
@@ -77,7 +91,7 @@ impl Cluster {
         let make = |mut config: ClientConfig, kind| {
             config.remove("bootstrap.servers");
             let native = config.create_native_config()?;
-            Client::new(&config, native, kind, PlainContext(self.log.clone())).map(drop)
+            Client::new(&config, native, kind, PlainContext::new(self)).map(drop)
         };
         make(consumer::configure(self, "check"), RDKafkaType::RD_KAFKA_CONSUMER).map_err(not_accepted)?;
         make(producer::configure(self), RDKafkaType::RD_KAFKA_PRODUCER).map_err(not_accepted)
@@ -101,6 +115,9 @@ impl Cluster {
         }
         // librdkafka says each failed connection; we say what it means, once in a while.
         config.set("log.connection.close", "false").set_log_level(RDKafkaLogLevel::Warning);
+        if self.log.watch.is_some() {
+            connections::tell(&mut config);
+        }
         config
     }
 }
@@ -163,10 +180,10 @@ impl Trouble {
 
 /// Turns what the clients say of their connections into log lines that an operator can act on: each
 /// trouble once in [`QUIET`], whichever client has it.
-#[derive(Debug)]
 struct ConnectionLog {
     brokers: String,
     said: Mutex<HashMap<Trouble, Instant>>,
+    watch: Option<Arc<dyn ConnectionWatch>>,
 }
 
 impl ConnectionLog {
@@ -178,6 +195,9 @@ impl ConnectionLog {
         if code == RDKafkaErrorCode::PartitionEOF {
             return;
         }
+        if let Some(watch) = &self.watch {
+            watch.failed(&format!("{code:?}"));
+        }
         let (trouble, now) = (Trouble::of(code), Instant::now());
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.get(&trouble).is_some_and(|at| now.duration_since(*at) < QUIET) {
@@ -186,18 +206,43 @@ impl ConnectionLog {
         said.insert(trouble, now);
         tracing::warn!(brokers = self.brokers, %code, reason, "{}", trouble.advice());
     }
+
+    /// What librdkafka tells of one client, of which `attempts` are known, and which is a member of `group`.
+    fn told(&self, statistics: &[u8], attempts: &Attempts, group: Option<&str>) {
+        let (Some(watch), Some(told)) = (&self.watch, Told::read(statistics)) else { return };
+        let again = attempts.again(&told);
+        if again > 0 {
+            watch.reconnected(again);
+        }
+        if let (Some(group), Some(connected)) = (group, told.member_is_connected()) {
+            watch.connected(group, connected);
+        }
+    }
 }
 
 /// A client that only has connections.
-pub struct PlainContext(Arc<ConnectionLog>);
+pub struct PlainContext {
+    log: Arc<ConnectionLog>,
+    attempts: Attempts,
+}
+
+impl PlainContext {
+    fn new(cluster: &Cluster) -> PlainContext {
+        PlainContext { log: cluster.log.clone(), attempts: Attempts::default() }
+    }
+}
 
 impl ClientContext for PlainContext {
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.log.told(statistics, &self.attempts, None);
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.trouble(&error, reason);
+        self.log.trouble(&error, reason);
     }
 }
 

@@ -1,7 +1,8 @@
 //! What the host says of itself: metrics, on `/metrics` and by OTLP, and log lines.
 //!
-//! [`instruments`] is the one list of names, units and meanings. [`recorder`] turns what the engine
-//! reports into them, [`partitions`] what it holds, [`guest`] what handlers log and count. Label values are bounded ([`labels`]).
+//! [`definitions`] is the one list of names, units and meanings; [`instruments`] are made from it. [`recorder`] turns what the engine
+//! reports into them, [`partitions`] what it holds, [`groups`] what each group does, [`guest`] what handlers log and
+//! count. Label values are bounded ([`labels`]); durations are counted in [`tally`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,18 +11,26 @@ use anyhow::Context as _;
 use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry_otlp::{MetricExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::metrics::{Instrument, PeriodicReader, SdkMeterProvider, Stream};
 use prometheus::{Registry, TextEncoder};
 
 use crate::config;
 
+use labels::MAX_SERIES;
+use recorder::Labels;
+use tally::Tallies;
+
+pub mod definitions;
+pub mod groups;
 pub mod guest;
 pub mod instruments;
 pub mod labels;
 pub mod log;
 pub mod partitions;
 pub mod recorder;
+pub mod tally;
 
+pub use groups::Groups;
 pub use instruments::Instruments;
 pub use partitions::Partitions;
 
@@ -37,7 +46,10 @@ pub struct Telemetry {
     registry: Registry,
     meter: Meter,
     instruments: Arc<Instruments>,
+    tallies: Tallies,
+    labels: Arc<Labels>,
     partitions: Arc<Partitions>,
+    groups: Arc<Groups>,
 }
 
 impl Telemetry {
@@ -49,6 +61,7 @@ impl Telemetry {
         let registry = Registry::new();
         let mut provider =
             SdkMeterProvider::builder().with_resource(Resource::builder().with_service_name(service_name()).build());
+        let mut export = false;
         if config.enable_metrics {
             let exporter = opentelemetry_prometheus::exporter()
                 .with_registry(registry.clone())
@@ -61,13 +74,17 @@ impl Telemetry {
             provider = provider.with_reader(exporter);
             if let Some(exporter) = otlp_exporter(config.otlp_endpoint.as_deref())? {
                 provider = provider.with_reader(PeriodicReader::builder(exporter).build());
+                export = true;
             }
         }
-        let provider = provider.build();
+        let more_series = |_: &Instrument| Stream::builder().with_cardinality_limit(MAX_SERIES).build().ok();
+        let provider = provider.with_view(more_series).build();
         let meter = provider.meter(SCOPE);
-        let instruments = Arc::new(Instruments::new(&meter));
-        let partitions = Partitions::new(&meter);
-        Ok(Telemetry { provider, registry, meter, instruments, partitions })
+        let tallies = Tallies::new(config.enable_metrics);
+        let instruments = Arc::new(Instruments::new(&meter, &tallies, export));
+        let labels = Labels::new(&meter);
+        let (partitions, groups) = (Partitions::new(&meter), Groups::new(&meter));
+        Ok(Telemetry { provider, registry, meter, instruments, tallies, labels, partitions, groups })
     }
 
     /// The host's own instruments.
@@ -80,6 +97,16 @@ impl Telemetry {
         &self.partitions
     }
 
+    /// The groups.
+    pub fn groups(&self) -> &Arc<Groups> {
+        &self.groups
+    }
+
+    /// Known label values.
+    pub fn labels(&self) -> &Arc<Labels> {
+        &self.labels
+    }
+
     /// For instruments of handlers.
     pub fn meter(&self) -> &Meter {
         &self.meter
@@ -90,7 +117,9 @@ impl Telemetry {
     /// # Errors
     /// Where one cannot be written.
     pub fn prometheus(&self) -> anyhow::Result<String> {
-        Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)
+        let mut families = self.registry.gather();
+        self.tallies.put_into(&mut families);
+        Ok(TextEncoder::new().encode_to_string(&families)?)
     }
 
     /// Exports what is left. Blocks, for seconds where the receiver does not answer; not for a thread of

@@ -97,7 +97,7 @@ impl Guests for Native {
             let (wall, cpu) = (Duration::ZERO, Duration::ZERO);
             Tried { run, ending: Some(Ending::Ack), outbox, wall, cpu, memory: 0 }
         });
-        let ran = Ran { tried: tried.collect(), took: Duration::ZERO, fault: None };
+        let ran = Ran { tried: tried.collect(), ..Ran::default() };
         self.signals.send(Signal::Ran(handler, ran)).unwrap();
     }
 

@@ -3,12 +3,15 @@
 //! Most tests deploy the probe, whose events say what it is to do, and read what each `ack` let out.
 
 mod commits;
+mod connections;
+mod costs;
 mod dlq;
 mod fan_out;
 mod faults;
 pub(crate) mod groups;
 mod identity;
 mod key_order;
+mod lag;
 mod log_lines;
 mod memory;
 mod metrics;

@@ -99,7 +99,8 @@ impl Group {
     fn turn(&mut self, now: Instant, left: usize) {
         loop {
             self.scheduler.tick(now, &mut self.commands);
-            self.scheduler.dispatch(&mut self.commands);
+            self.scheduler.take_finished(|_, _, _| ());
+            self.scheduler.dispatch(now, &mut self.commands);
             let runs = self.commands.drain(..).filter(|command| matches!(command, Command::Run(..)));
             self.running.extend(runs);
             if self.running.is_empty() || self.running.len() < left {

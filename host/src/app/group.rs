@@ -12,21 +12,21 @@ use tokio::runtime::Handle;
 use super::Watch;
 use super::handlers::LoadedHandler;
 use super::native::NativePool;
-use crate::config::{Config, DeadLetters, GroupName, TopicName, redrive_topic};
+use crate::config::{Config, DeadLetters, GroupName, Pattern, TopicName, redrive_topic};
 use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::buffer::Buffer;
 use crate::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Summary};
 use crate::delivery::partition::{HandlerIndex, Policy};
 use crate::delivery::ports::{Guests, Observer, Ran, Signal, Tried, Try};
-use crate::delivery::report::PartitionReport;
+use crate::delivery::report::{HandlerLoad, PartitionReport};
 use crate::delivery::scheduler::Timing;
 use crate::event::TopicPartition;
 use crate::kafka::Cluster;
 use crate::kafka::consumer::{self, ConsumerHandle, Membership};
 use crate::kafka::producer::SharedProducer;
 use crate::sandbox::pool::{Pool, Report};
-use crate::telemetry::recorder::{Labels, Recorder};
-use crate::telemetry::{Instruments, Partitions};
+use crate::telemetry::Telemetry;
+use crate::telemetry::recorder::{Recorder, Watched};
 
 /// What a group is made of.
 pub struct Parts<'a> {
@@ -44,12 +44,8 @@ pub struct Parts<'a> {
     pub buffer: &'a Arc<Buffer>,
     /// Told of rebalances.
     pub membership: Arc<dyn Membership>,
-    /// The process's instruments.
-    pub instruments: &'a Arc<Instruments>,
-    /// Known label values.
-    pub labels: &'a Arc<Labels>,
-    /// Where the group's partitions are shown.
-    pub partitions: &'a Arc<Partitions>,
+    /// Where what it does is counted and shown.
+    pub telemetry: &'a Telemetry,
     /// Who watches besides.
     pub watch: Watch<'a>,
     /// Where instances run.
@@ -77,21 +73,8 @@ impl Group {
     /// # Errors
     /// Where a client or a thread cannot be made.
     pub fn start(parts: Parts<'_>) -> anyhow::Result<Group> {
-        let Parts {
-            config,
-            name,
-            handlers,
-            cluster,
-            producer,
-            buffer,
-            membership,
-            instruments,
-            labels,
-            partitions,
-            watch,
-            guests,
-            failed,
-        } = parts;
+        let Parts { config, name, handlers, cluster, producer, buffer, membership, telemetry, watch, guests, failed } =
+            parts;
         // Bounded by what the partitions' accounts admit.
         let (readings_in, readings) = unbounded();
         let (signals_in, signals) = unbounded();
@@ -113,14 +96,12 @@ impl Group {
             }
         });
         let names: Vec<Arc<str>> = handlers.iter().map(|handler| handler.config.name.shared()).collect();
-        let digests = handlers.iter().map(|handler| handler.component.digest.clone());
-        let recorder: Arc<dyn Observer> = Arc::new(Recorder::new(
-            instruments.clone(),
-            labels.clone(),
-            partitions.clone(),
-            name.as_str(),
-            names.iter().cloned().zip(digests),
-        ));
+        let watched = handlers.iter().map(|handler| Watched {
+            name: handler.config.name.shared(),
+            digest: handler.component.digest.clone(),
+            event_types: handler.events.iter().filter_map(Pattern::exact).collect(),
+        });
+        let recorder: Arc<dyn Observer> = Arc::new(Recorder::new(telemetry, name.as_str(), watched));
         let observer = match watch(&names) {
             Some(watch) => Arc::new(Both(recorder, watch)),
             None => recorder,
@@ -247,6 +228,26 @@ impl Guests for Pools {
 struct Both(Arc<dyn Observer>, Arc<dyn Observer>);
 
 impl Observer for Both {
+    fn started(&self, handler: HandlerIndex, waited: Duration, events: u64, bytes: u64) {
+        self.0.started(handler, waited, events, bytes);
+        self.1.started(handler, waited, events, bytes);
+    }
+
+    fn ran(&self, handler: HandlerIndex, ran: &Ran) {
+        self.0.ran(handler, ran);
+        self.1.ran(handler, ran);
+    }
+
+    fn finished(&self, topic_partition: &TopicPartition, took: Duration, events: u64) {
+        self.0.finished(topic_partition, took, events);
+        self.1.finished(topic_partition, took, events);
+    }
+
+    fn load(&self, load: Vec<HandlerLoad>) {
+        self.0.load(load.clone());
+        self.1.load(load);
+    }
+
     fn consumed(&self, topic_partition: &TopicPartition, event_type: &str, records: u64) {
         self.0.consumed(topic_partition, event_type, records);
         self.1.consumed(topic_partition, event_type, records);

@@ -120,7 +120,7 @@ fn run(handler: &mut dyn NativeHandler, batch: Vec<Try>) -> Ran {
     for tried in &mut tried {
         (tried.wall, tried.cpu) = (took / events, cpu);
     }
-    Ran { tried, took, fault: None }
+    Ran { tried, took, ..Ran::default() }
 }
 
 fn thread_cpu() -> Duration {

@@ -41,6 +41,12 @@ impl Pattern {
         &self.0
     }
 
+    /// The only text that fits; `None` where there are others.
+    #[must_use]
+    pub fn exact(&self) -> Option<&str> {
+        (!self.0.contains('*')).then_some(&*self.0)
+    }
+
     /// Whether all of `text` fits, in time linear in its length.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {

@@ -137,6 +137,12 @@ impl Held {
     }
 }
 
+/// What was read of a partition.
+enum Unread {
+    Records(Batch),
+    End(i64),
+}
+
 /// See the module's documentation.
 pub struct Engine {
     group: Arc<str>,
@@ -150,7 +156,7 @@ pub struct Engine {
     scheduler: Scheduler<Held>,
     outbound: Outbound,
     /// What was read and not taken in yet.
-    unread: VecDeque<(Assignment, Batch)>,
+    unread: VecDeque<(Assignment, Unread)>,
     wanting: Wanting,
     /// Batches that were run on this thread.
     here: VecDeque<(HandlerIndex, Ran)>,
@@ -202,7 +208,7 @@ impl Engine {
             self.time_passed(Instant::now());
             self.take_in();
             if !self.outbound.is_full() {
-                self.scheduler.dispatch(&mut self.commands);
+                self.scheduler.dispatch(Instant::now(), &mut self.commands);
                 self.obey();
             }
         }
@@ -242,6 +248,8 @@ impl Engine {
 
     fn time_passed(&mut self, now: Instant) {
         self.scheduler.tick(now, &mut self.commands);
+        let observer = &self.observer;
+        self.scheduler.take_finished(|partition, took, events| observer.finished(partition, took, events));
         self.obey();
         self.outbound.send_again(now);
         self.outbound.make_letters(&self.handlers);
@@ -252,6 +260,7 @@ impl Engine {
         if now >= self.next_report {
             self.next_report = now + REPORT;
             self.observer.partitions(self.scheduler.report(now));
+            self.observer.load(self.scheduler.load());
         }
     }
 
@@ -266,12 +275,15 @@ impl Engine {
                     self.scheduler.assigned(assignment, assigned.topic_partition, start, assigned.account);
                 }
             }
-            Reading::Records(assignment, batch) => self.unread.push_back((assignment, batch)),
+            Reading::Records(assignment, batch) => self.unread.push_back((assignment, Unread::Records(batch))),
+            Reading::End(assignment, offset) => self.unread.push_back((assignment, Unread::End(offset))),
             Reading::Revoked { assignments, lost } => {
                 let mut thrown_away = 0;
-                self.unread.retain(|(assignment, batch)| {
+                self.unread.retain(|(assignment, unread)| {
                     let is_kept = !assignments.contains(assignment);
-                    thrown_away += if is_kept { 0 } else { batch.len() };
+                    if let (false, Unread::Records(batch)) = (is_kept, unread) {
+                        thrown_away += batch.len();
+                    }
                     is_kept
                 });
                 self.consumer.taken_in(thrown_away);
@@ -284,7 +296,14 @@ impl Engine {
     /// Takes in what was read, as long as a handler has little to do: what waits, waits as it came.
     fn take_in(&mut self) {
         while self.scheduler.is_hungry() {
-            let Some((assignment, batch)) = self.unread.pop_front() else { return };
+            let Some((assignment, unread)) = self.unread.pop_front() else { return };
+            let batch = match unread {
+                Unread::Records(batch) => batch,
+                Unread::End(offset) => {
+                    self.scheduler.read_to(assignment, offset);
+                    continue;
+                }
+            };
             let now = Instant::now();
             self.next_old.get_or_insert(now + OLD);
             let mut counted = Counted::default();
@@ -345,8 +364,10 @@ impl Engine {
             Signal::Sent(token, answer) => {
                 if let Some(settlement) = self.outbound.answered(token, answer) {
                     match settlement.refused {
-                        None => self.scheduler.settled(settlement.id, &mut self.commands),
-                        Some(message) => self.scheduler.refused(settlement.id, &message, &mut self.commands),
+                        None => self.scheduler.settled(settlement.id, Instant::now(), &mut self.commands),
+                        Some(message) => {
+                            self.scheduler.refused(settlement.id, &message, Instant::now(), &mut self.commands);
+                        }
                     }
                 }
             }
@@ -357,6 +378,7 @@ impl Engine {
 
     fn ran(&mut self, handler: HandlerIndex, mut ran: Ran) {
         self.scheduler.idle(handler, ran.tried.len(), ran.took);
+        self.observer.ran(handler, &ran);
         if let Some((kind, error_message)) = &ran.fault {
             let (handler_name, events, error_type) = (self.name(Some(handler)), ran.tried.len(), kind.name());
             tracing::warn!(
@@ -418,8 +440,9 @@ impl Engine {
         for command in commands.drain(..) {
             match command {
                 Command::Run(handler, batch) => {
+                    self.started(handler, &batch, Instant::now());
                     let tries = batch.into_iter().filter_map(|run| {
-                        let Run { id, attempt, lane, event } = run;
+                        let Run { id, attempt, lane, event, .. } = run;
                         let Held::Event(event) = event else { return None };
                         if attempt > 1 {
                             self.observer.retried(handler);
@@ -459,6 +482,16 @@ impl Engine {
         }
         // Its room is used again.
         self.commands = commands;
+    }
+
+    fn started(&self, handler: HandlerIndex, batch: &[Run<Held>], now: Instant) {
+        // What came together has waited as long.
+        for alike in batch.chunk_by(|one, other| one.since == other.since) {
+            let [first, ..] = alike else { continue };
+            let bytes = alike.iter().map(|run| run.event.record().payload_bytes()).sum();
+            let waited = now.saturating_duration_since(first.since);
+            self.observer.started(handler, waited, alike.len() as u64, bytes);
+        }
     }
 
     fn log_given_up(&self, given_up: &GivenUp<Held>, what: &str) {

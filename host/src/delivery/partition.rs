@@ -14,7 +14,7 @@ use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 use slotmap::{Key as _, SlotMap, new_key_type};
@@ -89,6 +89,8 @@ pub struct Started<E> {
     pub bytes: u64,
     /// It must be the only one of its batch.
     pub alone: bool,
+    /// Since when it waits to be started: since its event came, or since its next try was due.
+    pub since: Instant,
     /// The next of its lane, which may be started for the same batch, behind it; null if there is none.
     pub next: DeliveryKey,
 }
@@ -142,6 +144,42 @@ struct Slot<E> {
     event: Option<E>,
     /// Handlers, or dead letters, that are not final.
     open: u32,
+    /// When its first try started.
+    begun: Option<Instant>,
+}
+
+/// Records that became final together, and began together.
+struct Finished {
+    begun: Instant,
+    at: Instant,
+    waited: Duration,
+    records: u64,
+}
+
+/// What a record has waited for retries: only time in which all that is not final waits.
+#[derive(Default)]
+struct Waited {
+    /// Deliveries that wait.
+    waiting: u32,
+    /// When the last of those that are not final began to wait.
+    since: Option<Instant>,
+    total: Duration,
+}
+
+impl Waited {
+    /// So many deliveries are not final.
+    fn all_wait(&mut self, open: u32, now: Instant) {
+        if self.waiting > 0 && self.waiting == open && self.since.is_none() {
+            self.since = Some(now);
+        }
+    }
+
+    fn one_waits_no_more(&mut self, now: Instant) {
+        self.waiting = self.waiting.saturating_sub(1);
+        if let Some(since) = self.since.take() {
+            self.total += now.saturating_duration_since(since);
+        }
+    }
 }
 
 struct Delivery {
@@ -157,6 +195,7 @@ struct Delivery {
     alone: bool,
     attempt: u32,
     stage: Stage,
+    since: Instant,
 }
 
 /// The record that holds a partition's watermark.
@@ -178,7 +217,7 @@ pub struct Partition<E> {
     slots: VecDeque<Slot<E>>,
     /// Sequence of the first slot. Sequences count the records as they came, and are never used again.
     first: u64,
-    /// Offset behind the last record received, or where reading began.
+    /// Offset before which nothing more comes: behind the last record received, or where reading began or ended.
     end: Option<i64>,
     /// Sequence of the first record that [`Self::keep_old`] has not seen.
     not_old: u64,
@@ -189,6 +228,10 @@ pub struct Partition<E> {
     running: usize,
     settling: usize,
     passed: u64,
+    /// Of records by their sequence, while one of their deliveries has waited for a retry.
+    waited: HashMap<u64, Waited, RandomState>,
+    /// Records that became final since somebody asked.
+    finished: Vec<Finished>,
     /// Bytes of records that became final, and records that the watermark has passed, since the account was
     /// told.
     freed: (u64, u64),
@@ -212,6 +255,8 @@ impl<E: Clone> Partition<E> {
             running: 0,
             settling: 0,
             passed: 0,
+            waited: HashMap::default(),
+            finished: Vec::new(),
             freed: (0, 0),
             stopped: false,
         }
@@ -227,11 +272,12 @@ impl<E: Clone> Partition<E> {
         wants: impl IntoIterator<Item = (HandlerIndex, Option<Lane>)>,
         out: &mut Vec<Effect<E>>,
     ) {
+        let at = arrival.at;
         let sequence = self.admit(arrival);
         let mut open = 0;
         for (handler, lane) in wants {
             open += 1;
-            let key = self.deliver(sequence, Some(handler), lane, Stage::Behind);
+            let key = self.deliver(sequence, Some(handler), lane, Stage::Behind, at);
             let Some(lane) = lane else {
                 self.ready(handler, key, out);
                 continue;
@@ -251,7 +297,15 @@ impl<E: Clone> Partition<E> {
                 }
             }
         }
-        self.opened(sequence, open);
+        self.opened(sequence, open, at);
+    }
+
+    /// Nothing more comes before this offset: what stood there was no record for us, such as a transaction's
+    /// mark.
+    pub fn read_to(&mut self, offset: i64) {
+        if self.end.is_none_or(|end| end < offset) {
+            self.end = Some(offset);
+        }
     }
 
     /// The next record, which no handler can be shown.
@@ -262,11 +316,11 @@ impl<E: Clone> Partition<E> {
         dead_letters: bool,
         out: &mut Vec<Effect<E>>,
     ) {
-        let event = arrival.event.clone();
+        let (event, at) = (arrival.event.clone(), arrival.at);
         let sequence = self.admit(arrival);
-        let key = self.deliver(sequence, None, None, Stage::Settling);
+        let key = self.deliver(sequence, None, None, Stage::Settling, at);
         self.settling += 1;
-        self.opened(sequence, 1);
+        self.opened(sequence, 1, at);
         let given_up = GivenUp {
             key,
             handler: None,
@@ -276,24 +330,25 @@ impl<E: Clone> Partition<E> {
             message: message.into(),
             attempt: 0,
         };
-        self.lay_down(given_up, dead_letters, out);
+        self.lay_down(given_up, dead_letters, at, out);
     }
 
     /// Starts a try that was [`Effect::Ready`], or that comes next to one that was started for the same
     /// batch. `None` if there is nothing to start any more. Each one that is started is answered by one
     /// [`Self::ended`] or [`Self::not_run`], in the order of the batch.
-    pub fn start(&mut self, key: DeliveryKey) -> Option<Started<E>> {
+    pub fn start(&mut self, key: DeliveryKey, now: Instant) -> Option<Started<E>> {
         if self.stopped && !planted(Mutant::StartWhileDraining) {
             return None;
         }
         let delivery = self.deliveries.get_mut(key)?;
         let index = usize::try_from(delivery.sequence.checked_sub(self.first)?).ok()?;
-        let slot = self.slots.get(index)?;
+        let slot = self.slots.get_mut(index)?;
         let (event, bytes) = (slot.event.clone()?, slot.bytes);
+        slot.begun.get_or_insert(now);
         delivery.stage = Stage::Running;
         self.running += 1;
-        let Delivery { attempt, lane, alone, next, .. } = *delivery;
-        Some(Started { attempt, lane, event, bytes, alone, next })
+        let Delivery { attempt, lane, alone, next, since, .. } = *delivery;
+        Some(Started { attempt, lane, event, bytes, alone, since, next })
     }
 
     /// Whether the delivery must not share a batch.
@@ -335,13 +390,13 @@ impl<E: Clone> Partition<E> {
                 self.advance(key, out);
                 self.settling(key);
                 if !settles_later || planted(Mutant::FinalBeforeBroker) {
-                    self.settled(key);
+                    self.settled(key, now);
                 }
                 return;
             }
-            Ending::DeadLetter(_) => return self.give_up(key, &policy, Reason::Rejected, ending, out),
+            Ending::DeadLetter(_) => return self.give_up(key, &policy, Reason::Rejected, ending, now, out),
             _ if retry::exhausted(&policy.retry, attempt - u32::from(planted(Mutant::OneTryMore))) => {
-                return self.give_up(key, &policy, Reason::MaxRetriesExceeded, ending, out);
+                return self.give_up(key, &policy, Reason::MaxRetriesExceeded, ending, now, out);
             }
             Ending::Retry(Some(after)) => retry::asked(&policy.retry, *after),
             _ => retry::delay(&policy.retry, attempt, draw),
@@ -351,7 +406,13 @@ impl<E: Clone> Partition<E> {
             delivery.attempt += 1;
         }
         delivery.stage = Stage::Waiting;
+        let sequence = delivery.sequence;
         self.waiting.push(Reverse((now + wait, key)));
+        if let Some(open) = self.slot_mut(sequence).map(|slot| slot.open) {
+            let waited = self.waited.entry(sequence).or_default();
+            waited.waiting += 1;
+            waited.all_wait(open, now);
+        }
         if planted(Mutant::SwapOnRetry) {
             self.advance(key, out);
         }
@@ -370,16 +431,22 @@ impl<E: Clone> Partition<E> {
     }
 
     /// The broker has acknowledged all that belongs to this delivery: it is final.
-    pub fn settled(&mut self, key: DeliveryKey) {
+    pub fn settled(&mut self, key: DeliveryKey, now: Instant) {
         let Some(delivery) = self.deliveries.remove(key) else { return };
         self.settling = self.settling.saturating_sub(1);
         let Some(slot) = self.slot_mut(delivery.sequence) else { return };
         slot.open = slot.open.saturating_sub(1);
-        self.release(delivery.sequence);
+        let open = slot.open;
+        if !self.waited.is_empty()
+            && let Some(waited) = self.waited.get_mut(&delivery.sequence)
+        {
+            waited.all_wait(open, now);
+        }
+        self.release(delivery.sequence, now);
     }
 
     /// The broker refused for good what an acknowledged try published.
-    pub fn refused(&mut self, key: DeliveryKey, message: &str, out: &mut Vec<Effect<E>>) {
+    pub fn refused(&mut self, key: DeliveryKey, message: &str, now: Instant, out: &mut Vec<Effect<E>>) {
         let Some(delivery) = self.deliveries.get(key) else { return };
         let (handler, attempt) = (delivery.handler, delivery.attempt);
         let Some(policy) = handler.and_then(|handler| self.policies.get(usize::from(handler))).copied() else { return };
@@ -393,7 +460,7 @@ impl<E: Clone> Partition<E> {
             message: message.into(),
             attempt,
         };
-        self.lay_down(given_up, policy.dead_letters, out);
+        self.lay_down(given_up, policy.dead_letters, now, out);
     }
 
     /// Tries whose wait is over.
@@ -403,7 +470,13 @@ impl<E: Clone> Partition<E> {
                 return;
             }
             self.waiting.pop();
-            if let Some(handler) = self.deliveries.get(key).and_then(|delivery| delivery.handler) {
+            let Some(delivery) = self.deliveries.get_mut(key) else { continue };
+            delivery.since = at;
+            let (handler, sequence) = (delivery.handler, delivery.sequence);
+            if let Some(waited) = self.waited.get_mut(&sequence) {
+                waited.one_waits_no_more(at);
+            }
+            if let Some(handler) = handler {
                 self.ready(handler, key, out);
             }
         }
@@ -492,6 +565,14 @@ impl<E: Clone> Partition<E> {
         }
     }
 
+    /// Shows how long records took that became final since the last time, from their first try without the time
+    /// when all that was not final waited for a retry, and how many took as long.
+    pub fn take_finished(&mut self, mut show: impl FnMut(Duration, u64)) {
+        for Finished { begun, at, waited, records } in self.finished.drain(..) {
+            show(at.saturating_duration_since(begun).saturating_sub(waited), records);
+        }
+    }
+
     /// What it holds, as far as it was told.
     pub fn account(&self) -> &Account {
         &self.account
@@ -505,7 +586,7 @@ impl<E: Clone> Partition<E> {
         let sequence = self.first + self.slots.len() as u64;
         self.end = Some(offset + 1);
         // Held until `opened` says how many wait for it.
-        self.slots.push_back(Slot { offset, bytes, at, event: Some(event), open: u32::MAX });
+        self.slots.push_back(Slot { offset, bytes, at, event: Some(event), open: u32::MAX, begun: None });
         sequence
     }
 
@@ -515,6 +596,7 @@ impl<E: Clone> Partition<E> {
         handler: Option<HandlerIndex>,
         lane: Option<Lane>,
         stage: Stage,
+        since: Instant,
     ) -> DeliveryKey {
         self.deliveries.insert(Delivery {
             sequence,
@@ -525,14 +607,15 @@ impl<E: Clone> Partition<E> {
             alone: false,
             attempt: 1,
             stage,
+            since,
         })
     }
 
-    fn opened(&mut self, sequence: u64, open: u32) {
+    fn opened(&mut self, sequence: u64, open: u32, now: Instant) {
         if let Some(slot) = self.slot_mut(sequence) {
             slot.open = open;
         }
-        self.release(sequence);
+        self.release(sequence, now);
     }
 
     /// What still runs keeps its lane until it ends, so that nothing of its key overlaps with it.
@@ -543,6 +626,7 @@ impl<E: Clone> Partition<E> {
         self.freed.1 += self.slots.len() as u64;
         self.slots.clear();
         self.waiting.clear();
+        self.waited.clear();
         self.settling = 0;
         self.deliveries.retain(|_, delivery| delivery.stage == Stage::Running);
         self.lanes.clear();
@@ -611,6 +695,7 @@ impl<E: Clone> Partition<E> {
         policy: &Policy,
         reason: Reason,
         ending: &Ending,
+        now: Instant,
         out: &mut Vec<Effect<E>>,
     ) {
         if !planted(Mutant::LeaveLaneClosed) {
@@ -628,25 +713,28 @@ impl<E: Clone> Partition<E> {
             message: ending.message().into(),
             attempt: delivery.attempt,
         };
-        self.lay_down(given_up, policy.dead_letters, out);
+        self.lay_down(given_up, policy.dead_letters, now, out);
     }
 
-    fn lay_down(&mut self, given_up: GivenUp<E>, dead_letters: bool, out: &mut Vec<Effect<E>>) {
+    fn lay_down(&mut self, given_up: GivenUp<E>, dead_letters: bool, now: Instant, out: &mut Vec<Effect<E>>) {
         if dead_letters {
             out.push(Effect::DeadLetter(given_up));
         } else {
             let key = given_up.key;
             out.push(Effect::Dropped(given_up));
-            self.settled(key);
+            self.settled(key, now);
         }
     }
 
     /// Lets go of the record's event if it is final, and of the records that the watermark passes.
-    fn release(&mut self, sequence: u64) {
+    fn release(&mut self, sequence: u64, now: Instant) {
         let Some(slot) = self.slot_mut(sequence) else { return };
         if slot.open == 0 && slot.event.take().is_some() {
-            let bytes = slot.bytes;
+            let (bytes, begun) = (slot.bytes, slot.begun);
             self.freed.0 += bytes;
+            if let Some(begun) = begun {
+                self.finish(sequence, begun, now);
+            }
         }
         let mut passed = 0;
         while self.slots.front().is_some_and(|slot| slot.open == 0) {
@@ -657,6 +745,16 @@ impl<E: Clone> Partition<E> {
             self.first += passed;
             self.passed += passed;
             self.freed.1 += passed;
+        }
+    }
+    /// A record became final now.
+    fn finish(&mut self, sequence: u64, begun: Instant, at: Instant) {
+        let waited = if self.waited.is_empty() { None } else { self.waited.remove(&sequence) };
+        let waited = waited.map_or(Duration::ZERO, |waited| waited.total);
+        // What ran as one batch took as long.
+        match self.finished.last_mut() {
+            Some(last) if last.begun == begun && last.at == at && last.waited == waited => last.records += 1,
+            _ => self.finished.push(Finished { begun, at, waited, records: 1 }),
         }
     }
 }

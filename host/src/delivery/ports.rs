@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::buffer::Account;
 use super::partition::{HandlerIndex, Lane};
-use super::report::PartitionReport;
+use super::report::{HandlerLoad, PartitionReport};
 use super::scheduler::{Assignment, DeliveryId};
 use super::verdict::{Ending, FaultKind};
 use crate::event::batch::Batch;
@@ -33,7 +33,7 @@ impl Try {
 }
 
 /// A batch that was run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ran {
     /// Every try of it, in its order.
     pub tried: Vec<Tried>,
@@ -41,7 +41,14 @@ pub struct Ran {
     pub took: Duration,
     /// What ended the batch as a whole: then none of its tries has run, and each is to run alone.
     pub fault: Option<(FaultKind, String)>,
+    /// Instances that were made for it.
+    pub made: u32,
+    /// What it asked of the host.
+    pub host_calls: HostCalls,
 }
+
+/// Calls of the host's functions, and the time they took together, by import; empty for most batches.
+pub type HostCalls = Vec<(&'static str, u64, Duration)>;
 
 /// A try of a batch that was run.
 #[derive(Debug)]
@@ -111,6 +118,8 @@ pub enum Reading {
     Assigned(Vec<Assigned>),
     /// Records of one partition, in its order, each admitted to its account.
     Records(Assignment, Batch),
+    /// Nothing more comes of the partition before this offset, though no record stands there.
+    End(Assignment, i64),
     /// Partitions are being taken away. Answered by [`Consumer::release`].
     Revoked {
         /// Which.
@@ -162,6 +171,14 @@ pub trait Guests: Send {
 
 /// What is told to whoever watches: metrics, in the host.
 pub trait Observer: Send + Sync {
+    /// Events that have waited so long, and have so many bytes in all, are given to a handler.
+    fn started(&self, _handler: HandlerIndex, _waited: Duration, _events: u64, _bytes: u64) {}
+    /// A batch ended, whatever its tries ended in.
+    fn ran(&self, _handler: HandlerIndex, _ran: &Ran) {}
+    /// Events became final that took so long.
+    fn finished(&self, _topic_partition: &TopicPartition, _took: Duration, _events: u64) {}
+    /// What each handler has to do now: about once a second.
+    fn load(&self, _load: Vec<HandlerLoad>) {}
     /// Records of one type were read.
     fn consumed(&self, topic_partition: &TopicPartition, event_type: &str, records: u64);
     /// Tries ended; for an `ack` that publishes, once the broker has answered.

@@ -1,4 +1,5 @@
-//! What can be said of an assigned partition, for whoever watches: how far it is, and what holds it.
+//! What can be said of a group, for whoever watches: how far each assigned partition is and what holds it, and what each
+//! handler has to do.
 
 use std::time::Duration;
 
@@ -22,6 +23,15 @@ pub struct PartitionReport {
     pub bytes: u64,
     /// Whether reading waits, because the window or the partition's share of the buffer is full.
     pub full: bool,
+}
+
+/// What one handler has to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HandlerLoad {
+    /// Events whose tries run.
+    pub in_flight: usize,
+    /// Events that wait for an instance. Those behind another of their lane do not.
+    pub waiting: usize,
 }
 
 /// Who holds a watermark.

@@ -23,7 +23,7 @@ use super::batch::{MAX_BATCH, MAX_BATCH_BYTES, Pace};
 use super::buffer::Account;
 use super::mutants::{Mutant, planted};
 use super::partition::{Arrival, DeliveryKey, Effect, GivenUp, HandlerIndex, Lane, Partition, Policy, Started};
-use super::report::{Holder, PartitionReport};
+use super::report::{HandlerLoad, Holder, PartitionReport};
 use super::verdict::Ending;
 use crate::event::TopicPartition;
 
@@ -94,6 +94,8 @@ pub struct Run<E> {
     pub lane: Option<Lane>,
     /// The event.
     pub event: E,
+    /// Since when it has waited to be run.
+    pub since: Instant,
 }
 
 /// What the caller has to do.
@@ -147,6 +149,8 @@ struct Assigned<E> {
 struct Handler {
     rules: Rules,
     busy: u32,
+    /// Events of those batches.
+    in_flight: usize,
     pace: Pace,
     ready: VecDeque<DeliveryId>,
 }
@@ -187,6 +191,7 @@ impl<E: Clone> Scheduler<E> {
                 .map(|rules| Handler {
                     rules: *rules,
                     busy: 0,
+                    in_flight: 0,
                     pace: Pace::new(rules.max_batch),
                     ready: VecDeque::new(),
                 })
@@ -321,6 +326,15 @@ impl<E: Clone> Scheduler<E> {
         }
     }
 
+    /// Nothing more comes of a partition before this offset.
+    pub fn read_to(&mut self, assignment: Assignment, offset: i64) {
+        if self.takes(assignment)
+            && let Some(assigned) = self.partitions.get_mut(&assignment)
+        {
+            assigned.partition.read_to(offset);
+        }
+    }
+
     /// The next record of a partition, which no handler can be shown.
     pub fn receive_undecodable(
         &mut self,
@@ -343,17 +357,18 @@ impl<E: Clone> Scheduler<E> {
     }
 
     /// Starts what is ready: one batch for each instance that is idle, and some for those that soon are.
-    pub fn dispatch(&mut self, out: &mut Vec<Command<E>>) {
+    pub fn dispatch(&mut self, now: Instant, out: &mut Vec<Command<E>>) {
         for (index, handler) in self.handlers.iter_mut().enumerate() {
             let batches = handler.rules.concurrency.saturating_add(handler.pace.ahead());
             while handler.busy < batches || planted(Mutant::IgnoreConcurrency) {
                 let idle = batches.saturating_sub(handler.busy);
                 let size = handler.pace.batch(handler.ready.len(), idle);
-                let batch = batch(&mut handler.ready, &mut self.partitions, size);
+                let batch = batch(&mut handler.ready, &mut self.partitions, size, now);
                 if batch.is_empty() {
                     break;
                 }
                 handler.busy += 1;
+                handler.in_flight += batch.len();
                 out.push(Command::Run(index as HandlerIndex, batch));
             }
         }
@@ -368,6 +383,7 @@ impl<E: Clone> Scheduler<E> {
     pub fn idle(&mut self, handler: HandlerIndex, events: usize, took: Duration) {
         if let Some(handler) = self.handlers.get_mut(usize::from(handler)) {
             handler.busy = handler.busy.saturating_sub(1);
+            handler.in_flight = handler.in_flight.saturating_sub(events);
             handler.pace.took(events, took);
         }
     }
@@ -405,15 +421,15 @@ impl<E: Clone> Scheduler<E> {
     }
 
     /// The broker has acknowledged all that belongs to this delivery.
-    pub fn settled(&mut self, id: DeliveryId, out: &mut Vec<Command<E>>) {
+    pub fn settled(&mut self, id: DeliveryId, now: Instant, out: &mut Vec<Command<E>>) {
         let assignment = self.current(id.assignment);
-        self.decide(assignment, out, |partition, _| partition.settled(id.key));
+        self.decide(assignment, out, |partition, _| partition.settled(id.key, now));
     }
 
     /// The broker refused for good what an acknowledged try published.
-    pub fn refused(&mut self, id: DeliveryId, message: &str, out: &mut Vec<Command<E>>) {
+    pub fn refused(&mut self, id: DeliveryId, message: &str, now: Instant, out: &mut Vec<Command<E>>) {
         let assignment = self.current(id.assignment);
-        self.decide(assignment, out, |partition, effects| partition.refused(id.key, message, effects));
+        self.decide(assignment, out, |partition, effects| partition.refused(id.key, message, now, effects));
     }
 
     fn current(&self, assignment: Assignment) -> Assignment {
@@ -521,6 +537,20 @@ impl<E: Clone> Scheduler<E> {
         others
     }
 
+    /// Shows how long records of each partition took that became final since the last time, and how many took as
+    /// long.
+    pub fn take_finished(&mut self, mut show: impl FnMut(&TopicPartition, Duration, u64)) {
+        for Assigned { topic_partition, partition, .. } in self.partitions.values_mut() {
+            partition.take_finished(|took, records| show(topic_partition, took, records));
+        }
+    }
+
+    /// What each handler has to do now.
+    pub fn load(&self) -> Vec<HandlerLoad> {
+        let load = |handler: &Handler| HandlerLoad { in_flight: handler.in_flight, waiting: handler.ready.len() };
+        self.handlers.iter().map(load).collect()
+    }
+
     /// Every assigned partition as it is now.
     pub fn report(&self, now: Instant) -> Vec<PartitionReport> {
         let mut partitions: Vec<_> = self.partitions.values().map(|assigned| report(assigned, now)).collect();
@@ -541,6 +571,7 @@ fn batch<E: Clone>(
     ready: &mut VecDeque<DeliveryId>,
     partitions: &mut HashMap<Assignment, Assigned<E>, RandomState>,
     size: usize,
+    now: Instant,
 ) -> Vec<Run<E>> {
     let (mut batch, mut bytes) = (Vec::new(), 0);
     while batch.len() < size && bytes < MAX_BATCH_BYTES {
@@ -552,9 +583,9 @@ fn batch<E: Clone>(
             break;
         }
         let mut key = first.key;
-        while let Some(started) = assigned.partition.start(key) {
-            let Started { attempt, lane, event, alone, next, bytes: more } = started;
-            batch.push(Run { id: DeliveryId { assignment: first.assignment, key }, attempt, lane, event });
+        while let Some(started) = assigned.partition.start(key, now) {
+            let Started { attempt, lane, event, alone, next, since, bytes: more } = started;
+            batch.push(Run { id: DeliveryId { assignment: first.assignment, key }, attempt, lane, event, since });
             bytes += more;
             if alone {
                 return batch;

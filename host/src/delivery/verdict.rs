@@ -181,7 +181,10 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// The verdict's name: `ack`, `skip`, `retry`, `dead-letter`, `error` or `fault`.
+    /// Every verdict's name.
+    pub const NAMES: [&str; 6] = ["ack", "skip", "retry", "dead-letter", "error", "fault"];
+
+    /// The verdict's name, one of [`Self::NAMES`].
     pub const fn name(&self) -> &'static str {
         match self {
             Ending::Ack => "ack",

@@ -331,6 +331,11 @@ impl Record {
         self.batch.held_bytes(self.index as usize)
     }
 
+    /// Bytes of key, value and headers.
+    pub fn payload_bytes(&self) -> u64 {
+        self.batch.entries.get(self.index as usize).map_or(0, |entry| u64::from(entry.bytes))
+    }
+
     /// A copy that shares memory with no other record.
     pub fn detached(&self) -> Record {
         if self.batch.own {

@@ -24,6 +24,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::commit::commit;
+use super::connections::Attempts;
 use super::convert::{TopicNames, list};
 use super::fetcher::{Fetcher, IDLE, Progress};
 use super::queue::{Client, EventQueue};
@@ -155,6 +156,8 @@ pub fn start(
 ) -> anyhow::Result<(ConsumerHandle, JoinHandle<anyhow::Result<()>>)> {
     let context = GroupContext {
         connection: cluster.log.clone(),
+        group: settings.group.clone(),
+        attempts: Attempts::default(),
         rebalances: Mutex::default(),
         answered: AtomicU64::new(0),
         failed: Mutex::default(),
@@ -204,6 +207,8 @@ enum Rebalance {
 /// What librdkafka calls back, on the consumer's own thread.
 struct GroupContext {
     connection: Arc<ConnectionLog>,
+    group: String,
+    attempts: Attempts,
     rebalances: Mutex<Vec<Rebalance>>,
     answered: AtomicU64,
     failed: Mutex<Vec<(String, i32, i64)>>,
@@ -217,6 +222,10 @@ impl ClientContext for GroupContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.connection.trouble(&error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.connection.told(statistics, &self.attempts, Some(&self.group));
     }
 }
 
@@ -361,10 +370,13 @@ impl PollLoop {
             }
             let (batch, more_of_it) = held.read(&self.consumer.context().connection);
             more |= more_of_it;
+            // An engine that is gone has closed this consumer.
             if let Some(batch) = batch {
                 self.ahead.handed_over(batch.len());
-                // An engine that is gone has closed this consumer.
                 let _ = self.readings.send(Reading::Records(held.assignment, batch));
+            }
+            if let Some(end) = held.new_end() {
+                let _ = self.readings.send(Reading::End(held.assignment, end));
             }
         }
         // Next time it begins where it ended, so that each has its turn.
@@ -440,6 +452,7 @@ impl PollLoop {
                 comes_with,
                 queue,
                 progress,
+                known_end: commit,
                 account: account.clone(),
                 revoked: false,
             });

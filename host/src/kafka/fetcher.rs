@@ -83,6 +83,11 @@ impl Progress {
         self.at_end = Some(now);
     }
 
+    /// The offset of its end, where it stands at it.
+    pub fn end(&self) -> Option<i64> {
+        self.at_end.and(self.next)
+    }
+
     /// The other client that is to read it from now on, and from where.
     pub fn change(&mut self, now: Instant) -> Option<(Pace, i64)> {
         let pace = match self.pace {
@@ -196,7 +201,7 @@ impl Fetcher {
 
 impl Reader {
     fn new(cluster: &Cluster, config: &ClientConfig, alarm: &Arc<Alarm>) -> anyhow::Result<Reader> {
-        let context = PlainContext(cluster.log.clone());
+        let context = PlainContext::new(cluster);
         let client: BaseConsumer<PlainContext> = config.create_with_context(context).map_err(not_accepted)?;
         let client = Arc::new(client);
         let events = EventQueue::of(&client, alarm.raw()).context("the fetcher has no queue")?;
@@ -211,7 +216,7 @@ impl Reader {
                 Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                     anyhow::bail!("the consumer cannot go on: {code}");
                 }
-                Some(Err(error)) => self.client.context().0.trouble(&error, ""),
+                Some(Err(error)) => self.client.context().log.trouble(&error, ""),
                 None => {}
             }
             if !self.events.has_events() {

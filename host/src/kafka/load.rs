@@ -138,7 +138,7 @@ impl BareLoop {
             config.set("queued.max.messages.kbytes", all.to_string());
         }
         let consumer: BaseConsumer<PlainContext> =
-            config.create_with_context(PlainContext(cluster.log.clone())).map_err(not_accepted)?;
+            config.create_with_context(PlainContext::new(cluster)).map_err(not_accepted)?;
         let (mut list, mut records) = (TopicPartitionList::new(), 0);
         for partition in 0..partitions {
             let (first, end) = consumer.fetch_watermarks(topic, partition, ASK).map_err(|error| in_words(&error))?;

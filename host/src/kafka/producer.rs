@@ -9,6 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext};
 
+use super::connections::Attempts;
 use super::polled::PolledProducer;
 use super::{Cluster, ConnectionLog, headers};
 use crate::delivery::ports::{Producer, SendError, Signal};
@@ -31,6 +32,7 @@ impl Ticket {
 /// What a client calls back.
 pub struct ProducerLog {
     log: Arc<ConnectionLog>,
+    attempts: Attempts,
     /// Sends what was refused for the size of its batch. `None` in the client that sends alone.
     alone: Option<Arc<Alone>>,
 }
@@ -65,6 +67,10 @@ impl ClientContext for ProducerLog {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.log.trouble(&error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.log.told(statistics, &self.attempts, None);
     }
 }
 
@@ -148,7 +154,7 @@ pub(super) fn configure(cluster: &Cluster) -> ClientConfig {
 }
 
 fn connect(config: &ClientConfig, log: &Arc<ConnectionLog>, alone: Option<Arc<Alone>>) -> anyhow::Result<Client> {
-    PolledProducer::new(config, ProducerLog { log: log.clone(), alone })
+    PolledProducer::new(config, ProducerLog { log: log.clone(), attempts: Attempts::default(), alone })
 }
 
 /// Hands a record to a client. It is answered, now or later.

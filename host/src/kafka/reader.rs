@@ -107,7 +107,7 @@ pub(super) fn metadata(
         let until = Instant::now() + REASON;
         while Instant::now() < until {
             if let Some(Err(reason)) = consumer.poll(Duration::from_millis(50)) {
-                consumer.context().0.trouble(&reason, "");
+                consumer.context().log.trouble(&reason, "");
             }
         }
     }
@@ -128,5 +128,5 @@ pub(super) fn connect(cluster: &Cluster) -> anyhow::Result<BaseConsumer<PlainCon
         .set("enable.partition.eof", "true")
         .set("allow.auto.create.topics", "false")
         .set("auto.offset.reset", "earliest");
-    config.create_with_context(PlainContext(cluster.log.clone())).map_err(not_accepted)
+    config.create_with_context(PlainContext::new(cluster)).map_err(not_accepted)
 }

@@ -44,7 +44,7 @@ impl Topics {
     /// # Errors
     /// Where librdkafka does not accept the configuration.
     pub fn new(cluster: &Cluster) -> anyhow::Result<Topics> {
-        let context = || PlainContext(cluster.log.clone());
+        let context = || PlainContext::new(cluster);
         let admin = cluster.producer().create_with_context(context()).map_err(super::not_accepted)?;
         let mut config = cluster.consumer();
         config.set("allow.auto.create.topics", "false");

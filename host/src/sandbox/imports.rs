@@ -1,5 +1,7 @@
 //! What a guest may ask of the host. Each function checks its arguments as hostile ones.
 
+use std::time::Instant;
+
 use wasmtime::component::{HasSelf, Linker};
 
 use super::bindings::since_v0_1::packed::sandbus::handler::batch;
@@ -38,17 +40,18 @@ impl wit::logging::Host for GuestState {
             wit::logging::Level::Warn => LogLevel::Warn,
             wit::logging::Level::Error => LogLevel::Error,
         };
-        self.log.line(level, &message).map_err(wasmtime::Error::new)
+        self.timed("logging.log", |state| state.log.line(level, &message).map_err(wasmtime::Error::new))
     }
 }
 
 impl wit::config::Host for GuestState {
     fn get(&mut self, key: String) -> wasmtime::Result<Option<String>> {
-        Ok(self.settings.config.get(&key).cloned())
+        self.timed("config.get", |state| Ok(state.settings.config.get(&key).cloned()))
     }
 
     fn entries(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
-        Ok(self.settings.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+        let entry = |(key, value): (&String, &String)| (key.clone(), value.clone());
+        self.timed("config.entries", |state| Ok(state.settings.config.iter().map(entry).collect()))
     }
 }
 
@@ -58,6 +61,20 @@ type PublishResult = wasmtime::Result<Result<(), wit::publish::Refusal>>;
 
 impl wit::publish::Host for GuestState {
     fn send(&mut self, message: wit::publish::Message) -> PublishResult {
+        self.timed("publish.send", |state| state.publish(message))
+    }
+}
+
+impl GuestState {
+    /// Does what the guest asks by this import, and counts the call and its time.
+    fn timed<T>(&mut self, import: &'static str, call: impl FnOnce(&mut GuestState) -> T) -> T {
+        let began = Instant::now();
+        let answer = call(self);
+        self.called(import, began);
+        answer
+    }
+
+    fn publish(&mut self, message: wit::publish::Message) -> PublishResult {
         if let Err(refusal) = self.check_message(&message) {
             return Ok(Err(lower(refusal)));
         }
@@ -126,14 +143,14 @@ fn lower(refusal: Refusal) -> wit::types::Refusal {
 
 impl wit::metrics::Host for GuestState {
     fn counter_add(&mut self, name: String, value: u64, attributes: Vec<(String, String)>) -> PublishResult {
-        self.record(&name, GuestValue::Counter(value), &attributes)
+        self.timed("metrics.counter-add", |state| state.record(&name, GuestValue::Counter(value), &attributes))
     }
 
     fn histogram_record(&mut self, name: String, value: f64, attributes: Vec<(String, String)>) -> PublishResult {
-        self.record(&name, GuestValue::Histogram(value), &attributes)
+        self.timed("metrics.histogram-record", |state| state.record(&name, GuestValue::Histogram(value), &attributes))
     }
 
     fn updown_add(&mut self, name: String, value: i64, attributes: Vec<(String, String)>) -> PublishResult {
-        self.record(&name, GuestValue::UpDown(value), &attributes)
+        self.timed("metrics.updown-add", |state| state.record(&name, GuestValue::UpDown(value), &attributes))
     }
 }

@@ -16,7 +16,7 @@ use super::lowered::Lowered;
 use super::meter::{Meter, Metered};
 use super::state::{GuestState, HandlerSettings};
 use crate::delivery::batch::MAX_BATCH;
-use crate::delivery::ports::{Ran, Tried, Try};
+use crate::delivery::ports::{HostCalls, Ran, Tried, Try};
 use crate::delivery::verdict::{Ending, ErrorKind, FaultKind};
 use crate::event::Outgoing;
 
@@ -64,12 +64,14 @@ pub struct Outcomes<'a> {
     /// Those whose lanes stand still.
     failed: Vec<&'a Try>,
     outcomes: Vec<Outcome>,
+    host_calls: HostCalls,
 }
 
 impl<'a> Outcomes<'a> {
     /// Of a batch of which nothing has run.
     pub fn of(batch: &'a Arc<Vec<Try>>) -> Outcomes<'a> {
-        Outcomes { batch, failed: Vec::new(), outcomes: Vec::with_capacity(batch.len()) }
+        let outcomes = Vec::with_capacity(batch.len());
+        Outcomes { batch, failed: Vec::new(), outcomes, host_calls: HostCalls::new() }
     }
 
     /// The next try to run, with its place. After a failure, what shares its lane does not run.
@@ -92,9 +94,14 @@ impl<'a> Outcomes<'a> {
         self.outcomes.push(outcome);
     }
 
-    /// All of them, when all are there.
-    pub fn finish(self) -> Vec<Outcome> {
-        self.outcomes
+    /// What an instance has asked of the host.
+    pub fn called(&mut self, host_calls: HostCalls) {
+        self.host_calls.extend(host_calls);
+    }
+
+    /// All of them, when all are there, and what they have asked of the host.
+    pub fn finish(self) -> (Vec<Outcome>, HostCalls) {
+        (self.outcomes, self.host_calls)
     }
 }
 
@@ -201,7 +208,9 @@ impl Instance {
             }
             started = ended;
         }
-        self.store.data_mut().end();
+        let state = self.store.data_mut();
+        outcomes.called(state.take_host_calls());
+        state.end();
         instance_is_well.then_some(self)
     }
 
@@ -214,6 +223,7 @@ impl Instance {
         let took = started.elapsed();
         let state = self.store.data_mut();
         let (cpu, memory) = (state.meter.used(), state.limiter.memory());
+        let host_calls = state.take_host_calls();
         let mut outboxes = state.end();
         let batch = unshared(batch);
         let endings = match outcome {
@@ -224,7 +234,7 @@ impl Instance {
                 for tried in &mut ran.tried {
                     (tried.wall, tried.cpu, tried.memory) = (took / events, cpu / events, memory);
                 }
-                return (Ran { took, ..ran }, None);
+                return (Ran { took, host_calls, ..ran }, None);
             }
         };
         let events = at_least_one(endings.iter().flatten().count());
@@ -238,7 +248,7 @@ impl Instance {
             Tried { run, ending, outbox, wall: took / events, cpu: cpu / events, memory }
         });
         let tried = tried.collect();
-        (Ran { tried, took, fault: None }, Some(self))
+        (Ran { tried, took, host_calls, ..Ran::default() }, Some(self))
     }
 
     async fn call_packed(&mut self, batch: &[Try]) -> Result<Vec<Option<Ending>>, Fault> {
@@ -309,7 +319,7 @@ pub fn failed(batch: Vec<Try>, (kind, message): Fault) -> Ran {
     let alone = batch.len() == 1;
     let ending = |message: &str| alone.then(|| Ending::Fault { kind, message: message.to_owned() });
     let tried = batch.into_iter().map(|run| Tried { ending: ending(&message), ..Tried::not_run(run) }).collect();
-    Ran { tried, took: Duration::ZERO, fault: (!alone).then_some((kind, message)) }
+    Ran { tried, fault: (!alone).then_some((kind, message)), ..Ran::default() }
 }
 
 /// Runs a call within the handler's wall clock, and counts its CPU. What stops it is named.

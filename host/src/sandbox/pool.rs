@@ -147,12 +147,14 @@ pub struct Worker {
     component: Arc<Component>,
     settings: Arc<HandlerSettings>,
     instance: Option<Instance>,
+    /// Instances made for the batch that runs.
+    made: u32,
 }
 
 impl Worker {
     /// Without an instance yet.
     pub fn new(component: Arc<Component>, settings: Arc<HandlerSettings>) -> Worker {
-        Worker { component, settings, instance: None }
+        Worker { component, settings, instance: None, made: 0 }
     }
 
     /// Runs a batch: in one call, where the component takes it so, or else each event in one of its own.
@@ -174,10 +176,10 @@ impl Worker {
                 }
             };
         }
-        let outcomes = outcomes.finish();
+        let (outcomes, host_calls) = outcomes.finish();
         let took = outcomes.iter().map(|outcome| outcome.wall).sum();
         let tried = instance::unshared(batch).into_iter().zip(outcomes).map(|(run, outcome)| outcome.of(run)).collect();
-        Ran { tried, took, fault: None }
+        Ran { tried, took, fault: None, made: std::mem::take(&mut self.made), host_calls }
     }
 
     async fn run_packed(&mut self, batch: Vec<Try>) -> Ran {
@@ -186,13 +188,17 @@ impl Worker {
             Err(fault) => (instance::failed(batch, fault), None),
         };
         self.instance = instance.filter(|_| !self.settings.fresh);
-        ran
+        Ran { made: std::mem::take(&mut self.made), ..ran }
     }
 
     async fn instance(&mut self) -> Result<Instance, instance::Fault> {
         match self.instance.take() {
             Some(instance) => Ok(instance),
-            None => Instance::new(&self.component, self.settings.clone()).await,
+            None => {
+                let instance = Instance::new(&self.component, self.settings.clone()).await?;
+                self.made += 1;
+                Ok(instance)
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -15,7 +15,7 @@ use super::meter::Meter;
 use super::output::LogOutput;
 use super::ports::{GuestSink, LogLevel};
 use crate::config;
-use crate::delivery::ports::Try;
+use crate::delivery::ports::{HostCalls, Try};
 use crate::delivery::verdict::FaultKind;
 use crate::event::Outgoing;
 
@@ -175,6 +175,8 @@ pub struct GuestState {
     outboxes: Outboxes,
     /// The event of the batch that the guest works on.
     index: usize,
+    /// What the running batch has asked of the host.
+    host_calls: HostCalls,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -197,6 +199,7 @@ impl GuestState {
             log,
             outboxes: Outboxes::default(),
             index: 0,
+            host_calls: HostCalls::new(),
             wasi,
             table,
             settings,
@@ -238,6 +241,23 @@ impl GuestState {
     /// The outbox of the event that the guest works on.
     pub fn outbox(&mut self) -> &mut Outbox {
         self.outboxes.of(self.index)
+    }
+
+    /// A call of this import, which began then, is about to be answered.
+    pub fn called(&mut self, import: &'static str, began: Instant) {
+        let took = began.elapsed();
+        match self.host_calls.iter_mut().find(|(of, ..)| *of == import) {
+            Some((_, calls, time)) => {
+                *calls += 1;
+                *time += took;
+            }
+            None => self.host_calls.push((import, 1, took)),
+        }
+    }
+
+    /// What the batch has asked of the host.
+    pub fn take_host_calls(&mut self) -> HostCalls {
+        std::mem::take(&mut self.host_calls)
     }
 
     /// A quota that was passed without the guest being stopped.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
 
+use super::Telemetry;
 use super::instruments::DURATION_BOUNDS;
 use crate::event::Event;
 use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
@@ -27,6 +28,7 @@ const RESERVED: [&str; 6] = ["handler_name", "le", "quantile", "job", "instance"
 pub struct HandlerSink {
     name: Arc<str>,
     meter: Meter,
+    refused: Counter<u64>,
     known: Mutex<Known>,
 }
 
@@ -40,8 +42,38 @@ struct Known {
 
 impl HandlerSink {
     /// For the handler of that name.
-    pub fn new(name: Arc<str>, meter: Meter) -> HandlerSink {
-        HandlerSink { name, meter, known: Mutex::default() }
+    pub fn new(name: Arc<str>, telemetry: &Telemetry) -> HandlerSink {
+        let refused = telemetry.instruments().refused.clone();
+        HandlerSink { name, meter: telemetry.meter().clone(), refused, known: Mutex::default() }
+    }
+
+    fn record(&self, metric: &GuestMetric<'_>) -> Result<(), Refusal> {
+        check(metric)?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.admit(metric)?;
+        let mut attributes = vec![KeyValue::new("handler.name", self.name.to_string())];
+        attributes.extend(metric.attributes.iter().map(|(k, v)| KeyValue::new((*k).to_owned(), (*v).to_owned())));
+        let name = |kind: &str| format!("sandbus.guest.{kind}.{}", metric.name);
+        match metric.value {
+            GuestValue::Counter(value) => {
+                let counter = known.counters.entry(metric.name.into());
+                counter.or_insert_with(|| self.meter.u64_counter(name("counter")).build()).add(value, &attributes);
+            }
+            GuestValue::Histogram(value) => {
+                let histogram = known.histograms.entry(metric.name.into()).or_insert_with(|| {
+                    let bounds = DURATION_BOUNDS.to_vec();
+                    self.meter.f64_histogram(name("histogram")).with_boundaries(bounds).build()
+                });
+                histogram.record(value, &attributes);
+            }
+            GuestValue::UpDown(value) => {
+                let updown = known.updowns.entry(metric.name.into());
+                updown
+                    .or_insert_with(|| self.meter.i64_up_down_counter(name("updown")).build())
+                    .add(value, &attributes);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -70,32 +102,13 @@ impl GuestSink for HandlerSink {
     }
 
     fn metric(&self, metric: &GuestMetric<'_>) -> Result<(), Refusal> {
-        check(metric)?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.admit(metric)?;
-        let mut attributes = vec![KeyValue::new("handler.name", self.name.to_string())];
-        attributes.extend(metric.attributes.iter().map(|(k, v)| KeyValue::new((*k).to_owned(), (*v).to_owned())));
-        let name = |kind: &str| format!("sandbus.guest.{kind}.{}", metric.name);
-        match metric.value {
-            GuestValue::Counter(value) => {
-                let counter = known.counters.entry(metric.name.into());
-                counter.or_insert_with(|| self.meter.u64_counter(name("counter")).build()).add(value, &attributes);
-            }
-            GuestValue::Histogram(value) => {
-                let histogram = known.histograms.entry(metric.name.into()).or_insert_with(|| {
-                    let bounds = DURATION_BOUNDS.to_vec();
-                    self.meter.f64_histogram(name("histogram")).with_boundaries(bounds).build()
-                });
-                histogram.record(value, &attributes);
-            }
-            GuestValue::UpDown(value) => {
-                let updown = known.updowns.entry(metric.name.into());
-                updown
-                    .or_insert_with(|| self.meter.i64_up_down_counter(name("updown")).build())
-                    .add(value, &attributes);
-            }
+        let recorded = self.record(metric);
+        if let Err(refusal) = &recorded {
+            let attributes =
+                [KeyValue::new("handler.name", self.name.to_string()), KeyValue::new("error.type", refusal.code)];
+            self.refused.add(1, &attributes);
         }
-        Ok(())
+        recorded
     }
 }
 
@@ -171,13 +184,11 @@ fn refusal(code: &'static str, message: String) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry::metrics::MeterProvider as _;
-    use opentelemetry_sdk::metrics::SdkMeterProvider;
-
     use super::*;
 
     fn sink() -> HandlerSink {
-        HandlerSink::new("h".into(), SdkMeterProvider::builder().build().meter("test"))
+        let config = crate::config::Telemetry { enable_metrics: true, enable_tracing: false, otlp_endpoint: None };
+        HandlerSink::new("h".into(), &Telemetry::start(&config).unwrap())
     }
 
     fn count(sink: &HandlerSink, name: &str, attributes: &[(&str, &str)]) -> Result<(), &'static str> {

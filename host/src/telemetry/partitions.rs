@@ -1,12 +1,15 @@
 //! The assigned partitions of every group, as they were within the last second: what `/api/v1/partitions`
 //! answers, and the gauges `sandbus.partition.*`. What is given back disappears from both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::Meter;
+use opentelemetry::metrics::{AsyncInstrument, Meter};
 use serde::Serialize;
+
+use super::definitions::{self, Definition};
+use crate::event::TopicPartition;
 
 /// One assigned partition.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -19,6 +22,8 @@ pub struct PartitionStatus {
     pub partition: i32,
     /// The lowest offset that is not final; `null` before the first record.
     pub watermark: Option<i64>,
+    /// Last stable offset less the watermark; `null` as long as one of them is not known.
+    pub lag: Option<i64>,
     /// Seconds since the event came that stands there; 0 where all is final.
     pub held_seconds: f64,
     /// Who holds it. Empty where it has just come.
@@ -29,6 +34,13 @@ pub struct PartitionStatus {
     pub bytes: u64,
     /// Whether reading waits, because `window` or the partition's share of `max_buffer` is full.
     pub full: bool,
+}
+
+impl PartitionStatus {
+    /// Which partition.
+    pub fn topic_partition(&self) -> TopicPartition {
+        TopicPartition { topic: self.topic.clone(), partition: self.partition }
+    }
 }
 
 /// A handler that holds a watermark.
@@ -44,71 +56,74 @@ pub struct HolderStatus {
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub struct Partitions(Mutex<BTreeMap<Arc<str>, Vec<PartitionStatus>>>);
+pub struct Partitions(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    groups: BTreeMap<Arc<str>, Vec<PartitionStatus>>,
+    /// Last stable offsets.
+    ends: HashMap<TopicPartition, i64>,
+}
+
+impl Known {
+    fn all(&self) -> impl Iterator<Item = PartitionStatus> + '_ {
+        self.groups.values().flatten().map(|status| {
+            let end = self.ends.get(&status.topic_partition());
+            // The end was asked for some time before or after.
+            let lag = end.zip(status.watermark).map(|(end, watermark)| (end - watermark).max(0));
+            PartitionStatus { lag, ..status.clone() }
+        })
+    }
+}
 
 impl Partitions {
     /// None yet; the gauges are made with `meter`.
     pub fn new(meter: &Meter) -> Arc<Partitions> {
         let partitions = Arc::new(Partitions::default());
-        let gauge = |name: &'static str, unit: &'static str, description: &'static str, of: Reading| {
+        let gauge = |of: Definition, read: Reading| {
             let partitions = partitions.clone();
-            meter
-                .f64_observable_gauge(name)
-                .with_unit(unit)
-                .with_description(description)
-                .with_callback(move |observer| {
-                    for status in partitions.lock().values().flatten() {
-                        of(status, &mut |value, handler| observer.observe(value, &attributes(status, handler)));
-                    }
-                })
-                .build();
-        };
-        gauge(
-            "sandbus.partition.held_time",
-            "s",
-            "How long ago the event came that holds the partition's watermark, by who holds it; 0 where all is final",
-            |status, observe| match status.held_by.as_slice() {
-                [] => observe(status.held_seconds, Some("")),
-                holders => {
-                    holders
-                        .iter()
-                        .for_each(|holder| observe(status.held_seconds, holder.handler.as_deref().or(Some(""))));
+            let gauge = meter.f64_observable_gauge(of.name).with_unit(of.unit).with_description(of.description);
+            let tell = move |observer: &dyn AsyncInstrument<f64>| {
+                for status in partitions.all() {
+                    read(&status, &mut |value, handler| observer.observe(value, &attributes(&status, handler)));
                 }
-            },
-        );
-        gauge(
-            "sandbus.partition.full",
-            "1",
-            "1 while nothing more of the partition is read, because its window or its share of the buffer is full",
-            |status, observe| observe(f64::from(u8::from(status.full)), None),
-        );
-        gauge(
-            "sandbus.partition.held_events",
-            "{event}",
-            "Events from the watermark to the newest that was read, final or not",
-            |status, observe| observe(status.events as f64, None),
-        );
-        gauge(
-            "sandbus.partition.held_bytes",
-            "By",
-            "Bytes of the partition's events that are not final",
-            |status, observe| observe(status.bytes as f64, None),
-        );
+            };
+            gauge.with_callback(tell).build();
+        };
+        gauge(definitions::CONSUMER_LAG, |status, observe| {
+            if let Some(lag) = status.lag {
+                observe(lag as f64, None);
+            }
+        });
+        gauge(definitions::PARTITION_HELD_TIME, |status, observe| match status.held_by.as_slice() {
+            [] => observe(status.held_seconds, Some("")),
+            holders => {
+                holders.iter().for_each(|holder| observe(status.held_seconds, holder.handler.as_deref().or(Some(""))));
+            }
+        });
+        gauge(definitions::PARTITION_FULL, |status, observe| observe(f64::from(u8::from(status.full)), None));
+        gauge(definitions::PARTITION_HELD_EVENTS, |status, observe| observe(status.events as f64, None));
+        gauge(definitions::PARTITION_HELD_BYTES, |status, observe| observe(status.bytes as f64, None));
         partitions
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Vec<PartitionStatus>>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a group holds now, in place of what it held.
     pub fn set(&self, group: &Arc<str>, partitions: Vec<PartitionStatus>) {
-        self.lock().insert(group.clone(), partitions);
+        self.lock().groups.insert(group.clone(), partitions);
+    }
+
+    /// Where partitions end now, in place of where they ended. Of those that are missing, no lag is known.
+    pub fn set_ends(&self, ends: impl IntoIterator<Item = (TopicPartition, i64)>) {
+        self.lock().ends = ends.into_iter().collect();
     }
 
     /// All of them, by group, topic and partition.
     pub fn all(&self) -> Vec<PartitionStatus> {
-        self.lock().values().flatten().cloned().collect()
+        self.lock().all().collect()
     }
 }
 
@@ -136,6 +151,7 @@ mod tests {
             topic: "t".into(),
             partition,
             watermark: Some(7),
+            lag: None,
             held_seconds: 31.0,
             held_by,
             events: 3,
@@ -167,8 +183,16 @@ mod tests {
         ] {
             assert!(text.contains(&line), "{line} is not in\n{text}");
         }
+        assert!(!text.contains("lag"), "no end is known: {text}");
+        partitions.set_ends([(TopicPartition { topic: "t".into(), partition: 1 }, 9)]);
+        let text = telemetry.prometheus().unwrap();
+        let line = format!("kafka_eventbus_consumer_lag{} 2", labels("", "1"));
+        assert!(text.contains(&line) && text.matches("consumer_lag{").count() == 1, "{text}");
+        partitions.set_ends([(TopicPartition { topic: "t".into(), partition: 1 }, 5)]);
+        assert_eq!(partitions.all().iter().map(|status| status.lag).collect::<Vec<_>>(), [None, Some(0)]);
         partitions.set(&"g".into(), vec![]);
-        assert!(!telemetry.prometheus().unwrap().contains("sandbus_partition_"));
+        let text = telemetry.prometheus().unwrap();
+        assert!(!text.contains("sandbus_partition_") && !text.contains("lag"), "{text}");
         assert_eq!(partitions.all(), []);
     }
 }

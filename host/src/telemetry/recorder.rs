@@ -6,16 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use opentelemetry::metrics::{BoundCounter, BoundHistogram};
+use opentelemetry::metrics::{BoundCounter, Meter};
 use opentelemetry::{KeyValue, Value};
 
+use super::definitions::TELEMETRY_OVERFLOW;
 use super::labels::Bounded;
 use super::partitions::{HolderStatus, PartitionStatus};
-use super::{Instruments, Partitions};
+use super::tally::Tally;
+use super::{Groups, Instruments, Partitions, Telemetry};
 use crate::delivery::partition::HandlerIndex;
 use crate::delivery::ports::{Observer, Ran, Tried};
-use crate::delivery::report::PartitionReport;
-use crate::delivery::verdict::{Ending, error_type};
+use crate::delivery::report::{HandlerLoad, PartitionReport};
+use crate::delivery::verdict::{Ending, FaultKind, error_type};
 use crate::event::TopicPartition;
 
 /// Values of `event.type` and `error.type`, for the whole process.
@@ -25,41 +27,121 @@ pub struct Labels {
     error_types: Bounded,
 }
 
+impl Labels {
+    /// None yet. What overflows is counted with `meter`.
+    pub fn new(meter: &Meter) -> Arc<Labels> {
+        let labels = Arc::new(Labels::default());
+        let of = labels.clone();
+        let counter = meter.u64_observable_counter(TELEMETRY_OVERFLOW.name).with_unit(TELEMETRY_OVERFLOW.unit);
+        counter
+            .with_description(TELEMETRY_OVERFLOW.description)
+            .with_callback(move |observer| {
+                for (label, values) in [("event.type", &of.event_types), ("error.type", &of.error_types)] {
+                    observer.observe(values.overflowed(), &[KeyValue::new("label", label)]);
+                }
+            })
+            .build();
+        labels
+    }
+}
+
 /// One group's recorder.
 pub struct Recorder {
     instruments: Arc<Instruments>,
     labels: Arc<Labels>,
     partitions: Arc<Partitions>,
+    groups: Arc<Groups>,
     group: Arc<str>,
     handlers: Vec<Handler>,
     series: Mutex<Series>,
 }
 
+/// What is known of a handler when it is loaded.
+pub struct Watched<'a> {
+    /// `handler.name`.
+    pub name: Arc<str>,
+    /// Of its component.
+    pub digest: Arc<str>,
+    /// Event types that it is sure to name.
+    pub event_types: Vec<&'a str>,
+}
+
+/// A handler's series, but for those that are about an event type.
 struct Handler {
     name: Arc<str>,
-    memory_peak: AtomicU64,
+    most_memory: AtomicU64,
+    verdicts: [(&'static str, BoundCounter<u64>); 6],
+    cpu_time: BoundCounter<f64>,
+    instances: BoundCounter<u64>,
+    batches: BoundCounter<u64>,
+    retries: BoundCounter<u64>,
+    batch_faults: BoundCounter<u64>,
+    dropped: BoundCounter<u64>,
+    abandoned: BoundCounter<u64>,
+    bytes_in: BoundCounter<u64>,
+    bytes_out: BoundCounter<u64>,
+    queue_wait: Tally,
+}
+
+impl Handler {
+    /// All of them stand at 0 from now on, so that the first of each is seen as one more.
+    fn new(instruments: &Instruments, watched: &Watched<'_>) -> Handler {
+        let name = KeyValue::new("handler.name", watched.name.clone());
+        let info =
+            [name.clone(), KeyValue::new("digest", watched.digest.to_string()), KeyValue::new("generation", "1")];
+        instruments.info.record(1, &info);
+        let bind = |counter: &opentelemetry::metrics::Counter<u64>| {
+            let bound = counter.bind(std::slice::from_ref(&name));
+            bound.add(0);
+            bound
+        };
+        let cpu_time = instruments.cpu_time.bind(std::slice::from_ref(&name));
+        cpu_time.add(0.0);
+        for fault in FaultKind::ALL {
+            instruments.faults.add(0, &[name.clone(), KeyValue::new("error.type", fault.name())]);
+        }
+        for event_type in &watched.event_types {
+            instruments.invocations.add(0, &[name.clone(), KeyValue::new("event.type", (*event_type).to_owned())]);
+        }
+        Handler {
+            most_memory: AtomicU64::new(0),
+            verdicts: Ending::NAMES.map(|verdict| {
+                let bound = instruments.verdicts.bind(&[name.clone(), KeyValue::new("verdict", verdict)]);
+                bound.add(0);
+                (verdict, bound)
+            }),
+            cpu_time,
+            instances: bind(&instruments.instances),
+            batches: bind(&instruments.batches),
+            retries: bind(&instruments.retries),
+            batch_faults: bind(&instruments.batch_faults),
+            dropped: bind(&instruments.dropped),
+            abandoned: bind(&instruments.abandoned),
+            bytes_in: bind(&instruments.bytes_in),
+            bytes_out: bind(&instruments.bytes_out),
+            queue_wait: instruments.queue_wait.bind(std::slice::from_ref(&name)),
+            name: watched.name.clone(),
+        }
+    }
 }
 
 impl Recorder {
-    /// For handlers with these names and digests, by their indices.
-    pub fn new(
-        instruments: Arc<Instruments>,
-        labels: Arc<Labels>,
-        partitions: Arc<Partitions>,
-        group: &str,
-        handlers: impl IntoIterator<Item = (Arc<str>, Arc<str>)>,
-    ) -> Recorder {
-        let handlers = handlers.into_iter().map(|(name, digest)| {
-            let info = [
-                KeyValue::new("handler.name", name.clone()),
-                KeyValue::new("digest", digest.to_string()),
-                KeyValue::new("generation", "1"),
-            ];
-            instruments.info.record(1, &info);
-            Handler { name, memory_peak: AtomicU64::new(0) }
-        });
-        let handlers = handlers.collect();
-        Recorder { instruments, labels, partitions, group: group.into(), handlers, series: Mutex::default() }
+    /// For these handlers, by their indices.
+    pub fn new<'a>(telemetry: &Telemetry, group: &str, handlers: impl IntoIterator<Item = Watched<'a>>) -> Recorder {
+        let instruments = telemetry.instruments().clone();
+        let consumer_group = KeyValue::new("messaging.kafka.consumer_group", group.to_owned());
+        instruments.rebalances.add(0, &[consumer_group]);
+        telemetry.groups().connected(group, false);
+        let handlers = handlers.into_iter().map(|watched| Handler::new(&instruments, &watched)).collect();
+        Recorder {
+            instruments,
+            labels: telemetry.labels().clone(),
+            partitions: telemetry.partitions().clone(),
+            groups: telemetry.groups().clone(),
+            group: group.into(),
+            handlers,
+            series: Mutex::default(),
+        }
     }
 
     fn event_type(&self, event_type: &str) -> KeyValue {
@@ -70,38 +152,15 @@ impl Recorder {
         KeyValue::new("error.type", self.labels.error_types.value(error_type))
     }
 
+    fn handler(&self, handler: HandlerIndex) -> Option<&Handler> {
+        self.handlers.get(usize::from(handler))
+    }
+
     fn handler_name(&self, handler: Option<HandlerIndex>) -> KeyValue {
-        let handler = handler.and_then(|handler| self.handlers.get(usize::from(handler)));
+        let handler = handler.and_then(|handler| self.handler(handler));
         KeyValue::new("handler.name", handler.map_or_else(|| Value::from(""), |handler| handler.name.clone().into()))
     }
-}
 
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
-}
-
-fn destination(topic: &str) -> KeyValue {
-    KeyValue::new("messaging.destination", topic.to_owned())
-}
-
-const SYSTEM: (&str, &str) = ("messaging.system", "kafka");
-
-/// Bound series, so that recording looks nothing up but the series itself.
-#[derive(Default)]
-struct Series {
-    consumed: HashMap<(TopicPartition, Arc<str>), BoundCounter<u64>, RandomState>,
-    handled: HashMap<(HandlerIndex, Arc<str>), Handled, RandomState>,
-    verdicts: HashMap<(HandlerIndex, &'static str), BoundCounter<u64>, RandomState>,
-    cpu: HashMap<HandlerIndex, BoundCounter<f64>, RandomState>,
-}
-
-/// A handler's tries of events of one type.
-struct Handled {
-    duration: BoundHistogram<f64>,
-    invocations: BoundCounter<u64>,
-}
-
-impl Recorder {
     fn series(&self) -> MutexGuard<'_, Series> {
         self.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,25 +179,78 @@ impl Recorder {
     }
 }
 
-impl Recorder {
-    /// CPU and memory that tries of one batch took, whatever they ended in.
-    fn took(&self, handler: HandlerIndex, tried: &[Tried]) {
-        let name = || self.handler_name(Some(handler));
-        let cpu: Duration = tried.iter().map(|tried| tried.cpu).sum();
-        let mut series = self.series();
-        let cpu_time = series.cpu.entry(handler).or_insert_with(|| self.instruments.cpu_time.bind(&[name()]));
-        cpu_time.add(cpu.as_secs_f64());
-        drop(series);
-        let memory = tried.iter().map(|tried| tried.memory).max().unwrap_or_default();
-        if let Some(handler) = self.handlers.get(usize::from(handler))
-            && handler.memory_peak.fetch_max(memory, Ordering::Relaxed) < memory
-        {
-            self.instruments.memory_peak.record(memory, &[name()]);
-        }
-    }
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+fn destination(topic: &str) -> KeyValue {
+    KeyValue::new("messaging.destination", topic.to_owned())
+}
+
+const SYSTEM: (&str, &str) = ("messaging.system", "kafka");
+
+/// Bound series, so that recording looks nothing up but the series itself.
+#[derive(Default)]
+struct Series {
+    consumed: HashMap<(TopicPartition, Arc<str>), BoundCounter<u64>, RandomState>,
+    handled: HashMap<(HandlerIndex, Arc<str>), Handled, RandomState>,
+    finished: HashMap<Arc<str>, Tally, RandomState>,
+}
+
+/// A handler's tries of events of one type.
+struct Handled {
+    duration: Tally,
+    invocations: BoundCounter<u64>,
 }
 
 impl Observer for Recorder {
+    fn started(&self, handler: HandlerIndex, waited: Duration, events: u64, bytes: u64) {
+        let Some(handler) = self.handler(handler) else { return };
+        handler.queue_wait.record(milliseconds(waited), events);
+        handler.bytes_in.add(bytes);
+    }
+
+    fn ran(&self, index: HandlerIndex, ran: &Ran) {
+        let Some(handler) = self.handler(index) else { return };
+        handler.batches.add(1);
+        if ran.made > 0 {
+            handler.instances.add(ran.made.into());
+        }
+        for (import, calls, time) in &ran.host_calls {
+            let attributes = [self.handler_name(Some(index)), KeyValue::new("import", *import)];
+            self.instruments.hostcalls.add(*calls, &attributes);
+            self.instruments.hostcall_time.add(time.as_secs_f64(), &attributes);
+        }
+        let cpu: Duration = ran.tried.iter().map(|tried| tried.cpu).sum();
+        handler.cpu_time.add(cpu.as_secs_f64());
+        let memory = ran.tried.iter().map(|tried| tried.memory).max().unwrap_or_default();
+        if handler.most_memory.fetch_max(memory, Ordering::Relaxed) < memory {
+            self.instruments.memory_peak.record(memory, &[self.handler_name(Some(index))]);
+        }
+        let published = ran.tried.iter().flat_map(|tried| &tried.outbox).map(|record| record.payload_bytes() as u64);
+        let published: u64 = published.sum();
+        if published > 0 {
+            handler.bytes_out.add(published);
+        }
+    }
+
+    fn finished(&self, topic_partition: &TopicPartition, took: Duration, events: u64) {
+        let mut series = self.series();
+        let tally = match series.finished.get(&topic_partition.topic) {
+            Some(tally) => tally,
+            None => {
+                let tally = self.instruments.consume_duration.bind(&[destination(&topic_partition.topic)]);
+                series.finished.entry(topic_partition.topic.clone()).or_insert(tally)
+            }
+        };
+        tally.record(milliseconds(took), events);
+    }
+
+    fn load(&self, load: Vec<HandlerLoad>) {
+        let handlers = self.handlers.iter().map(|handler| handler.name.clone()).zip(load).collect();
+        self.groups.load(&self.group, handlers);
+    }
+
     fn consumed(&self, topic_partition: &TopicPartition, event_type: &str, records: u64) {
         let event_type = self.labels.event_types.value(event_type);
         let mut series = self.series();
@@ -167,29 +279,33 @@ impl Observer for Recorder {
         let Some(first) = tried.first() else { return };
         let Some(ending) = &first.ending else { return };
         self.handled(handler, first.run.event.event_type(), |handled| {
-            tried.iter().for_each(|tried| handled.duration.record(milliseconds(tried.wall)));
+            // In a batch they took as long.
+            for alike in tried.chunk_by(|one, other| one.wall == other.wall) {
+                let [first, ..] = alike else { continue };
+                handled.duration.record(milliseconds(first.wall), alike.len() as u64);
+            }
         });
-        let name = || self.handler_name(Some(handler));
-        let mut series = self.series();
-        let verdict = series
-            .verdicts
-            .entry((handler, ending.name()))
-            .or_insert_with(|| self.instruments.verdicts.bind(&[name(), KeyValue::new("verdict", ending.name())]));
-        verdict.add(tried.len() as u64);
-        drop(series);
-        if let Ending::Fault { kind, .. } = ending {
-            self.instruments.faults.add(1, &[name(), KeyValue::new("error.type", kind.name())]);
+        let verdicts = self.handler(handler).map(|handler| &handler.verdicts);
+        let verdict = verdicts.into_iter().flatten().find(|(name, _)| *name == ending.name());
+        if let Some((_, verdict)) = verdict {
+            verdict.add(tried.len() as u64);
         }
-        self.took(handler, tried);
+        if let Ending::Fault { kind, .. } = ending {
+            let fault = KeyValue::new("error.type", kind.name());
+            self.instruments.faults.add(1, &[self.handler_name(Some(handler)), fault]);
+        }
     }
 
-    fn batch_fault(&self, handler: HandlerIndex, ran: &Ran) {
-        self.instruments.batch_faults.add(1, &[self.handler_name(Some(handler))]);
-        self.took(handler, &ran.tried);
+    fn batch_fault(&self, handler: HandlerIndex, _: &Ran) {
+        if let Some(handler) = self.handler(handler) {
+            handler.batch_faults.add(1);
+        }
     }
 
     fn retried(&self, handler: HandlerIndex) {
-        self.instruments.retries.add(1, &[self.handler_name(Some(handler))]);
+        if let Some(handler) = self.handler(handler) {
+            handler.retries.add(1);
+        }
     }
 
     fn dead_lettered(&self, _: Option<HandlerIndex>, reason: &str, error_type: &str) {
@@ -198,11 +314,17 @@ impl Observer for Recorder {
     }
 
     fn dropped(&self, handler: Option<HandlerIndex>) {
-        self.instruments.dropped.add(1, &[self.handler_name(handler)]);
+        match handler.and_then(|handler| self.handler(handler)) {
+            Some(handler) => handler.dropped.add(1),
+            None => self.instruments.dropped.add(1, &[self.handler_name(None)]),
+        }
     }
 
     fn abandoned(&self, handler: Option<HandlerIndex>, deliveries: u64) {
-        self.instruments.abandoned.add(deliveries, &[self.handler_name(handler)]);
+        match handler.and_then(|handler| self.handler(handler)) {
+            Some(handler) => handler.abandoned.add(deliveries),
+            None => self.instruments.abandoned.add(deliveries, &[self.handler_name(None)]),
+        }
     }
 
     fn partitions(&self, partitions: Vec<PartitionReport>) {
@@ -218,6 +340,7 @@ impl Observer for Recorder {
                 topic: report.topic_partition.topic,
                 partition: report.topic_partition.partition,
                 watermark: report.watermark,
+                lag: None,
                 held_seconds: report.held_for.as_secs_f64(),
                 held_by: holders.collect(),
                 events: report.records,
@@ -230,8 +353,8 @@ impl Observer for Recorder {
 
     fn published(&self, topic: &str, event_types: &[String], took: Duration, refused: bool) {
         if !refused {
-            self.instruments.publish_duration.record(milliseconds(took), &[destination(topic)]);
-            self.instruments.batch_size.record(event_types.len() as f64, &[]);
+            self.instruments.publish_duration.bind(&[destination(topic)]).record(milliseconds(took), 1);
+            self.instruments.batch_size.bind(&[]).record(event_types.len() as f64, 1);
         }
         for event_type in event_types {
             let mut attributes =

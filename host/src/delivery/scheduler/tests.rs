@@ -52,7 +52,7 @@ impl Group {
         let mut out = Vec::new();
         let arrival = Arrival { offset, bytes: 1, event: offset, at: self.now };
         self.scheduler.receive(A, arrival, wants.iter().map(|(handler, lane)| (*handler, Some(*lane))), &mut out);
-        self.scheduler.dispatch(&mut out);
+        self.scheduler.dispatch(self.now, &mut out);
         out
     }
 
@@ -63,7 +63,7 @@ impl Group {
             self.scheduler.ended(run.id, ending, false, self.now, 0.5, &mut out);
         }
         self.scheduler.idle(*handler, batch.len(), Duration::ZERO);
-        self.scheduler.dispatch(&mut out);
+        self.scheduler.dispatch(self.now, &mut out);
         out
     }
 
@@ -71,7 +71,7 @@ impl Group {
         self.now += time;
         let mut out = Vec::new();
         self.scheduler.tick(self.now, &mut out);
-        self.scheduler.dispatch(&mut out);
+        self.scheduler.dispatch(self.now, &mut out);
         out
     }
 
@@ -227,12 +227,71 @@ fn what_a_broker_refuses_for_good_is_given_up_with_the_try_that_published_it() {
     let id = batch[0].id;
     let mut out = Vec::new();
     group.scheduler.ended(id, &Ending::Ack, true, group.now, 0.5, &mut out);
-    group.scheduler.refused(id, "not allowed", &mut out);
+    group.scheduler.refused(id, "not allowed", group.now, &mut out);
     let [Command::DeadLetter(A, given_up)] = &out[..] else { panic!("{out:?}") };
     assert_eq!((given_up.reason, given_up.attempt, &*given_up.message), (Reason::PublishRejected, 2, "not allowed"));
     assert_eq!(group.watermark(), Some(0));
-    group.scheduler.settled(id, &mut out);
+    group.scheduler.settled(id, group.now, &mut out);
     assert_eq!(group.watermark(), Some(1));
+}
+
+#[test]
+fn a_record_takes_as_long_as_somebody_is_at_it() {
+    let milliseconds = Duration::from_millis;
+    let mut group = Group::new(&[rules(1, 2, true), rules(1, 2, true)]);
+    let finished = |group: &mut Group| {
+        let mut finished = Vec::new();
+        group.scheduler.take_finished(|_, took, records| finished.push((took, records)));
+        finished
+    };
+    let runs = group.receive(0, &[(0, 7), (1, 7)]);
+    group.pass(milliseconds(5));
+    group.end(&runs[0], &error());
+    group.pass(milliseconds(3));
+    // From now on all that is not final waits, until its next try is due, 10 ms after the first has failed.
+    group.end(&runs[1], &Ending::Ack);
+    let again = group.pass(milliseconds(12));
+    let Command::Run(_, batch) = &again[0] else { panic!("{again:?}") };
+    assert_eq!(group.now - batch[0].since, milliseconds(5), "the try waited for its turn since it was due");
+    assert_eq!(finished(&mut group), []);
+    group.pass(milliseconds(10));
+    group.end(&again[0], &Ending::Ack);
+    assert_eq!(finished(&mut group), [(milliseconds(30 - 7), 1)]);
+    assert_eq!(finished(&mut group), [], "each is told once");
+}
+
+#[test]
+fn records_that_ran_together_took_as_long() {
+    let mut group = grown();
+    group.scheduler.take_finished(|_, _, _| ());
+    let mut all = Vec::new();
+    for offset in 100..116 {
+        all.extend(group.receive(offset, &[(0, 1)]));
+    }
+    while let Some(run) = all.pop() {
+        group.pass(Duration::from_millis(1));
+        all.extend(group.end(&run, &Ending::Ack));
+    }
+    let mut finished = Vec::new();
+    group.scheduler.take_finished(|_, took, records| finished.push((took, records)));
+    assert_eq!(finished.iter().map(|(_, records)| records).sum::<u64>(), 16, "{finished:?}");
+    assert!(finished.len() < 16, "those of one batch are told together: {finished:?}");
+}
+
+#[test]
+fn an_end_without_a_record_moves_the_watermark_of_what_is_final() {
+    let mut group = Group::new(&[rules(1, 2, true)]);
+    group.scheduler.read_to(A, 5);
+    assert_eq!(group.watermark(), Some(5), "nothing stood before it");
+    let run = group.receive(7, &[(0, 1)]);
+    group.scheduler.read_to(A, 9);
+    assert_eq!(group.watermark(), Some(7), "an event is not final");
+    group.end(&run[0], &Ending::Ack);
+    assert_eq!(group.watermark(), Some(9));
+    group.scheduler.read_to(A, 8);
+    assert_eq!(group.watermark(), Some(9), "it never goes back by that");
+    group.receive(9, &[(0, 1)]);
+    assert_eq!(group.watermark(), Some(9));
 }
 
 /// Runs batches of one handler until its batches have grown.
@@ -262,7 +321,7 @@ fn a_batch_holds_lanes_one_after_the_other_and_a_failure_stops_its_own() {
     group.scheduler.ended(ids[3], &error(), false, now, 0.5, &mut out);
     group.scheduler.not_run(ids[4], false, &mut out);
     group.scheduler.idle(0, 5, Duration::ZERO);
-    group.scheduler.dispatch(&mut out);
+    group.scheduler.dispatch(group.now, &mut out);
     assert_eq!(runs(&out), [(0, 4, 1)], "its lane goes on with the next, and the other one waits");
     let again = group.pass(Duration::from_millis(11));
     assert_eq!(runs(&again), [], "the instance is busy");
@@ -283,7 +342,7 @@ fn after_a_fault_of_a_batch_each_of_it_runs_alone_and_nothing_else_does() {
     let mut again = Vec::new();
     batch.iter().for_each(|run| group.scheduler.not_run(run.id, true, &mut again));
     group.scheduler.idle(0, 2, Duration::ZERO);
-    group.scheduler.dispatch(&mut again);
+    group.scheduler.dispatch(group.now, &mut again);
     assert_eq!(runs(&again), [(0, 3, 1)], "what was ready before, without what must be alone");
     let alone = group.end(&again[0], &Ending::Ack);
     assert_eq!(runs(&alone), [(0, 1, 1)]);

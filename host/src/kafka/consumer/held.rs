@@ -31,6 +31,8 @@ pub struct Held {
     pub queue: Fetched,
     /// How it has been read.
     pub progress: Progress,
+    /// The offset up to which the engine knows that nothing more comes.
+    pub known_end: Option<i64>,
     /// What is held of it.
     pub account: Arc<Account>,
     /// It is being taken away: nothing more is read of it, and only its last watermark is committed.
@@ -68,6 +70,7 @@ impl Held {
             }
             self.queue.keep(&mut messages);
             self.progress.read(offset, more_bytes);
+            self.known_end = Some(offset + 1);
             bytes += more_bytes;
             if batch.len() >= BATCH_RECORDS || bytes >= BATCH_BYTES {
                 more = true;
@@ -82,6 +85,14 @@ impl Held {
         (Some(batch), more)
     }
 
+    /// The end at which it stands, where the engine does not know of it: behind its last record there are others
+    /// that are none for us, such as a transaction's marks.
+    pub fn new_end(&mut self) -> Option<i64> {
+        let end = self.progress.end().filter(|end| self.known_end.is_none_or(|known| known < *end))?;
+        self.known_end = Some(end);
+        Some(end)
+    }
+
     /// Has it read by the client that fits what comes of it.
     pub fn change_pace(&mut self, fetcher: &Fetcher, now: Instant) {
         let before = self.progress;
@@ -94,6 +105,7 @@ impl Held {
     /// Reads it from its beginning.
     pub fn read_anew(&mut self, fetcher: &Fetcher) {
         let before = std::mem::take(&mut self.progress);
+        self.known_end = None;
         self.read_from(fetcher, before, Offset::Beginning);
     }
 

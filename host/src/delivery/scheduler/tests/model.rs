@@ -182,11 +182,11 @@ impl World {
             Step::Settle { pick, refuse } if !self.unsettled.is_empty() => {
                 let unsettled = self.unsettled.swap_remove(pick % self.unsettled.len());
                 if refuse && unsettled.refusable {
-                    self.scheduler.refused(unsettled.id, "no", &mut out);
+                    self.scheduler.refused(unsettled.id, "no", self.now, &mut out);
                 } else {
                     self.done.insert((unsettled.place, unsettled.handler));
                     self.settle(unsettled.id.assignment, unsettled.era, unsettled.place.1, unsettled.handler);
-                    self.scheduler.settled(unsettled.id, &mut out);
+                    self.scheduler.settled(unsettled.id, self.now, &mut out);
                 }
             }
             Step::Pass(milliseconds) => self.now += Duration::from_millis(milliseconds),
@@ -211,7 +211,7 @@ impl World {
             Step::End { .. } | Step::Settle { .. } => {}
         }
         self.scheduler.tick(self.now, &mut out);
-        self.scheduler.dispatch(&mut out);
+        self.scheduler.dispatch(self.now, &mut out);
         for command in out {
             self.obey(command);
         }
@@ -441,7 +441,7 @@ impl World {
 
     /// Starts a try in the last batch.
     fn start(&mut self, handler: HandlerIndex, run: Run<Place>, together: bool) {
-        let Run { id, attempt, lane, event: place } = run;
+        let Run { id, attempt, lane, event: place, .. } = run;
         let (batch, others) = self.running.split_last_mut().expect("a batch was begun");
         let reader = self.readers.get_mut(&id.assignment).expect("a try of a partition that is held");
         assert!(!reader.revoked, "a try of a partition that is being taken away");
