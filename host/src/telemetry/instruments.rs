@@ -1,4 +1,4 @@
-//! The instruments, made from their [`definitions`](super::definitions).
+//! The instruments, made from their [`definitions`].
 
 use opentelemetry::metrics::{Counter, Gauge, Meter};
 
