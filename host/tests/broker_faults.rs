@@ -97,7 +97,7 @@ impl Guests for Native {
             let (wall, cpu) = (Duration::ZERO, Duration::ZERO);
             Tried { run, ending: Some(Ending::Ack), outbox, wall, cpu, memory: 0 }
         });
-        let ran = Ran { tried: tried.collect(), took: Duration::ZERO, fault: None };
+        let ran = Ran { tried: tried.collect(), took: Duration::ZERO, ended: Instant::now(), fault: None };
         self.signals.send(Signal::Ran(handler, ran)).unwrap();
     }
 
@@ -151,6 +151,7 @@ impl World {
             producer: Box::new(producer.door(signals_in.clone())),
             guests: Box::new(Native { seen: seen.clone(), signals: signals_in.clone() }),
             observer: seen.clone(),
+            tracer: None,
         };
         let engine = Engine::new(settings_of_engine(), vec![handler()], doors);
         let (ended_in, ended) = bounded(1);

@@ -17,7 +17,7 @@ use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::buffer::Buffer;
 use crate::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Summary};
 use crate::delivery::partition::{HandlerIndex, Policy};
-use crate::delivery::ports::{Guests, Observer, Ran, Signal, Tried, Try};
+use crate::delivery::ports::{Guests, Observer, Ran, Signal, Tracer, Tried, Try};
 use crate::delivery::report::PartitionReport;
 use crate::delivery::scheduler::Timing;
 use crate::event::TopicPartition;
@@ -26,7 +26,8 @@ use crate::kafka::consumer::{self, ConsumerHandle, Membership};
 use crate::kafka::producer::SharedProducer;
 use crate::sandbox::pool::{Pool, Report};
 use crate::telemetry::recorder::{Labels, Recorder};
-use crate::telemetry::{Instruments, Partitions};
+use crate::telemetry::spans::GroupTracer;
+use crate::telemetry::{Instruments, Partitions, Spans};
 
 /// What a group is made of.
 pub struct Parts<'a> {
@@ -50,6 +51,8 @@ pub struct Parts<'a> {
     pub labels: &'a Arc<Labels>,
     /// Where the group's partitions are shown.
     pub partitions: &'a Arc<Partitions>,
+    /// The process's traces.
+    pub spans: &'a Arc<Spans>,
     /// Who watches besides.
     pub watch: Watch<'a>,
     /// Where instances run.
@@ -88,6 +91,7 @@ impl Group {
             instruments,
             labels,
             partitions,
+            spans,
             watch,
             guests,
             failed,
@@ -121,6 +125,10 @@ impl Group {
             name.as_str(),
             names.iter().cloned().zip(digests),
         ));
+        let tracer = config.telemetry.enable_tracing.then(|| {
+            let tracer = GroupTracer::new(spans.clone(), name.as_str(), names.clone());
+            Arc::new(tracer) as Arc<dyn Tracer>
+        });
         let observer = match watch(&names) {
             Some(watch) => Arc::new(Both(recorder, watch)),
             None => recorder,
@@ -132,6 +140,7 @@ impl Group {
             producer: Box::new(producer.door(signals_in.clone())),
             guests: Box::new(Pools::start(&handlers, guests, &signals_in)?),
             observer,
+            tracer,
         };
         let handlers = handlers.iter().map(|handler| engine_handler(handler, config)).collect();
         let engine = Engine::new(settings(config, &name), handlers, doors);

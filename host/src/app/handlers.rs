@@ -63,7 +63,10 @@ pub fn load(
     let wanted = config.handlers.iter().map(|handler| {
         let sink = match additions.sinks {
             Some(sinks) => sinks(handler.name.as_str()),
-            None => Arc::new(HandlerSink::new(handler.name.shared(), telemetry.meter().clone())),
+            None => {
+                let (meter, spans) = (telemetry.meter().clone(), telemetry.spans().clone());
+                Arc::new(HandlerSink::new(handler.name.shared(), meter, spans))
+            }
         };
         let settings = HandlerSettings { typed: additions.typed, ..HandlerSettings::new(handler, sink) };
         (handler, Arc::new(settings))

@@ -211,7 +211,8 @@ impl Instance {
         let batch = Arc::new(batch);
         self.store.data_mut().begin(batch.clone());
         let outcome = self.call_packed(&batch).await;
-        let took = started.elapsed();
+        let ended = Instant::now();
+        let took = ended.saturating_duration_since(started);
         let state = self.store.data_mut();
         let (cpu, memory) = (state.meter.used(), state.limiter.memory());
         let mut outboxes = state.end();
@@ -224,7 +225,7 @@ impl Instance {
                 for tried in &mut ran.tried {
                     (tried.wall, tried.cpu, tried.memory) = (took / events, cpu / events, memory);
                 }
-                return (Ran { took, ..ran }, None);
+                return (Ran { took, ended, ..ran }, None);
             }
         };
         let events = at_least_one(endings.iter().flatten().count());
@@ -238,7 +239,7 @@ impl Instance {
             Tried { run, ending, outbox, wall: took / events, cpu: cpu / events, memory }
         });
         let tried = tried.collect();
-        (Ran { tried, took, fault: None }, Some(self))
+        (Ran { tried, took, ended, fault: None }, Some(self))
     }
 
     async fn call_packed(&mut self, batch: &[Try]) -> Result<Vec<Option<Ending>>, Fault> {
@@ -309,7 +310,7 @@ pub fn failed(batch: Vec<Try>, (kind, message): Fault) -> Ran {
     let alone = batch.len() == 1;
     let ending = |message: &str| alone.then(|| Ending::Fault { kind, message: message.to_owned() });
     let tried = batch.into_iter().map(|run| Tried { ending: ending(&message), ..Tried::not_run(run) }).collect();
-    Ran { tried, took: Duration::ZERO, fault: (!alone).then_some((kind, message)) }
+    Ran { tried, took: Duration::ZERO, ended: Instant::now(), fault: (!alone).then_some((kind, message)) }
 }
 
 /// Runs a call within the handler's wall clock, and counts its CPU. What stops it is named.

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 
@@ -177,7 +178,7 @@ impl Worker {
         let outcomes = outcomes.finish();
         let took = outcomes.iter().map(|outcome| outcome.wall).sum();
         let tried = instance::unshared(batch).into_iter().zip(outcomes).map(|(run, outcome)| outcome.of(run)).collect();
-        Ran { tried, took, fault: None }
+        Ran { tried, took, ended: Instant::now(), fault: None }
     }
 
     async fn run_packed(&mut self, batch: Vec<Try>) -> Ran {

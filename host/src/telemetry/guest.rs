@@ -9,7 +9,9 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
 
 use super::instruments::DURATION_BOUNDS;
-use crate::event::Event;
+use super::log;
+use super::spans::Spans;
+use crate::delivery::ports::Try;
 use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
 
 /// Metrics of one handler.
@@ -27,6 +29,7 @@ const RESERVED: [&str; 6] = ["handler_name", "le", "quantile", "job", "instance"
 pub struct HandlerSink {
     name: Arc<str>,
     meter: Meter,
+    spans: Arc<Spans>,
     known: Mutex<Known>,
 }
 
@@ -40,21 +43,24 @@ struct Known {
 
 impl HandlerSink {
     /// For the handler of that name.
-    pub fn new(name: Arc<str>, meter: Meter) -> HandlerSink {
-        HandlerSink { name, meter, known: Mutex::default() }
+    pub fn new(name: Arc<str>, meter: Meter, spans: Arc<Spans>) -> HandlerSink {
+        HandlerSink { name, meter, spans, known: Mutex::default() }
     }
 }
 
 impl GuestSink for HandlerSink {
-    fn log(&self, at: Option<(&Event, u32)>, level: LogLevel, line: &str) {
+    fn log(&self, of: Option<&Try>, level: LogLevel, line: &str) {
         let handler = &*self.name;
+        let span = of.and_then(|run| self.spans.attempt(handler, run).shown());
+        let (trace_id, span_id) = span.map(|span| (hexadecimal(span.trace), hexadecimal(span.span))).unzip();
+        let _belongs_to_it = span.and_then(log::belongs_to);
         macro_rules! say {
             ($level:ident) => {
-                match at {
-                    Some((event, attempt)) => {
-                        let record = &event.record;
+                match of {
+                    Some(run) => {
+                        let (record, attempt) = (&run.event.record, run.attempt);
                         let (topic, partition, offset) = (&**record.topic(), record.partition(), record.offset());
-                        tracing::$level!(target: "guest", handler, topic, partition, offset, attempt, "{line}");
+                        tracing::$level!(target: "guest", handler, topic, partition, offset, attempt, trace_id, span_id, "{line}");
                     }
                     None => tracing::$level!(target: "guest", handler, "{line}"),
                 }
@@ -97,6 +103,11 @@ impl GuestSink for HandlerSink {
         }
         Ok(())
     }
+}
+
+/// As many digits as its bits need.
+fn hexadecimal<N: std::fmt::LowerHex>(number: N) -> String {
+    format!("{number:0width$x}", width = 2 * size_of::<N>())
 }
 
 impl Known {
@@ -177,7 +188,7 @@ mod tests {
     use super::*;
 
     fn sink() -> HandlerSink {
-        HandlerSink::new("h".into(), SdkMeterProvider::builder().build().meter("test"))
+        HandlerSink::new("h".into(), SdkMeterProvider::builder().build().meter("test"), Arc::new(Spans::nowhere()))
     }
 
     fn count(sink: &HandlerSink, name: &str, attributes: &[(&str, &str)]) -> Result<(), &'static str> {

@@ -178,6 +178,7 @@ impl Bench {
             producer: Box::new(door.clone()),
             guests: Box::new(door),
             observer: counts.clone(),
+            tracer: None,
         };
         let engine = Engine::new(settings, vec![handler], doors);
         let (ended_in, ended) = bounded(1);
@@ -264,7 +265,7 @@ impl Bench {
     fn end(&self, run: Try, ending: Ending, outbox: Vec<Outgoing>) {
         let (wall, cpu) = (Duration::ZERO, Duration::ZERO);
         let tried = vec![Tried { run, ending: Some(ending), outbox, wall, cpu, memory: 0 }];
-        self.signals.send(Signal::Ran(0, Ran { tried, took: wall, fault: None })).unwrap();
+        self.signals.send(Signal::Ran(0, Ran { tried, took: wall, ended: Instant::now(), fault: None })).unwrap();
     }
 
     fn answer(&self, token: u64, answer: Result<(), SendError>) {
@@ -479,7 +480,7 @@ fn after_a_fault_of_a_batch_nothing_is_charged_and_each_event_runs_alone() {
     let batch = [bench.run(), bench.run(), bench.run()];
     let fault = Some((FaultKind::Trap, "unreachable".into()));
     let tried = batch.into_iter().map(Tried::not_run).collect();
-    bench.signals.send(Signal::Ran(0, Ran { tried, took: Duration::ZERO, fault })).unwrap();
+    bench.signals.send(Signal::Ran(0, Ran { tried, took: Duration::ZERO, ended: Instant::now(), fault })).unwrap();
     bench.wait_for("batch fault", 1);
     for offset in 1..4 {
         let run = bench.run();
