@@ -136,7 +136,7 @@ impl Telemetry {
         Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)
     }
 
-    /// Exports what is left, within [`FLUSH`] and [`FLUSH_LOG`]. Blocks for so long where the receiver does not answer;
+    /// Exports what is left, within `FLUSH` and `FLUSH_LOG`. Blocks for so long where the receiver does not answer;
     /// not for a thread of an async runtime.
     pub fn shutdown(&self) {
         let started = Instant::now();
