@@ -47,6 +47,7 @@ demo: build
 test: build
 	@scripts/setup-kafka.sh
 	@scripts/setup-python.sh
+	@scripts/setup-collector.sh
 	@echo '==> Tests of the host, against a real Kafka'
 	@$(CARGO) test --release --workspace --no-run --quiet
 	@target/release/with-kafka -- $(CARGO) test --release --workspace

@@ -116,7 +116,10 @@ impl Host {
     pub fn start_with(config: Config, additions: &Additions<'_>) -> Result<Host, StartError> {
         let guests = runtime("guest", std::thread::available_parallelism().map_or(2, usize::from))?;
         let services = runtime("service", 1)?;
-        let telemetry = Arc::new(Telemetry::start(&config.telemetry)?);
+        let telemetry = {
+            let _runtime = services.enter();
+            Arc::new(Telemetry::start(&config.telemetry)?)
+        };
         let health = Arc::new(Health::default());
         let admin = services.block_on(admin::serve(&config.admin, health.clone(), telemetry.clone()))?;
         tracing::info!(address = %admin, "admin server: /metrics /healthz /readyz /api/v1/partitions");

@@ -55,7 +55,7 @@ pub use redrive::{REDRIVE_SUFFIX, redrive_source, redrive_topic};
 pub use reference::reference;
 pub use sandbox::Sandbox;
 pub use secret::Secret;
-pub use telemetry::Telemetry;
+pub use telemetry::{OtlpProtocol, Telemetry};
 
 /// A whole configuration, checked.
 #[derive(Clone, Debug, PartialEq)]

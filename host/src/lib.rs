@@ -9,7 +9,7 @@
 //! - [`delivery`]: what is decided about each event, and the loop that carries it out.
 //! - [`kafka`]: talks to Kafka; the only room that knows librdkafka.
 //! - [`sandbox`]: runs guests; the only room that knows wasmtime.
-//! - [`telemetry`]: metrics and log lines.
+//! - [`telemetry`]: metrics, traces and log lines.
 //! - [`toolchain`]: new projects, and building them.
 
 pub mod admin;

@@ -25,7 +25,7 @@ use wit_parser::Resolve;
 struct Silent;
 
 impl GuestSink for Silent {
-    fn log(&self, _: Option<(&Event, u32)>, _: LogLevel, _: &str) {}
+    fn log(&self, _: Option<&Try>, _: LogLevel, _: &str) {}
 
     fn metric(&self, _: &GuestMetric<'_>) -> Result<(), Refusal> {
         Ok(())

@@ -175,9 +175,10 @@ impl Notes {
 }
 
 impl GuestSink for Notes {
-    fn log(&self, at: Option<(&Event, u32)>, level: LogLevel, line: &str) {
-        let (event, attempt) = at.unwrap();
-        self.0.lock().unwrap().push(format!("{} attempt {attempt} {level:?}: {line}", event.record.offset()));
+    fn log(&self, of: Option<&Try>, level: LogLevel, line: &str) {
+        let run = of.unwrap();
+        let (offset, attempt) = (run.event.record.offset(), run.attempt);
+        self.0.lock().unwrap().push(format!("{offset} attempt {attempt} {level:?}: {line}"));
     }
 
     fn metric(&self, metric: &GuestMetric<'_>) -> Result<(), Refusal> {

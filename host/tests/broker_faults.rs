@@ -151,6 +151,7 @@ impl World {
             producer: Box::new(producer.door(signals_in.clone())),
             guests: Box::new(Native { seen: seen.clone(), signals: signals_in.clone() }),
             observer: seen.clone(),
+            tracer: None,
         };
         let engine = Engine::new(settings_of_engine(), vec![handler()], doors);
         let (ended_in, ended) = bounded(1);

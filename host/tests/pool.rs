@@ -27,7 +27,7 @@ const SOON: Duration = Duration::from_secs(20);
 struct Silent;
 
 impl GuestSink for Silent {
-    fn log(&self, _: Option<(&Event, u32)>, _: LogLevel, _: &str) {}
+    fn log(&self, _: Option<&Try>, _: LogLevel, _: &str) {}
 
     fn metric(&self, _: &GuestMetric<'_>) -> Result<(), Refusal> {
         Ok(())

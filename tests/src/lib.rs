@@ -6,6 +6,7 @@
 //! - [`group`] looks at what a consumer group has committed.
 //! - [`host`] deploys a configuration, runs the host on it, and watches its log, health and metrics.
 //! - [`chaos`] harms hosts, brokers and the network while events flow, and compares everything afterwards.
+//! - [`collector`] is an OpenTelemetry Collector, and what it was sent.
 //! - [`python`] runs programs that use eventsource-py.
 //! - [`process`] is what these and `with-kafka` share: children that never outlive their parent.
 //!
@@ -13,6 +14,7 @@
 
 mod cache;
 pub mod chaos;
+pub mod collector;
 pub mod eventually;
 pub mod group;
 pub mod host;
@@ -24,6 +26,7 @@ pub mod proxy;
 pub mod python;
 pub mod topic;
 
+pub use collector::Collector;
 pub use eventually::eventually;
 pub use group::Group;
 pub use host::{Deployment, Host};

@@ -18,5 +18,6 @@ mod compiled_code;
 mod delivery;
 mod eventsource_py;
 mod harness_works;
+mod otlp;
 mod projects;
 mod replays;

@@ -17,7 +17,7 @@ use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::buffer::Buffer;
 use crate::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Summary};
 use crate::delivery::partition::{HandlerIndex, Policy};
-use crate::delivery::ports::{Guests, Observer, Ran, Signal, Tried, Try};
+use crate::delivery::ports::{Guests, Observer, Ran, Signal, Tracer, Tried, Try};
 use crate::delivery::report::{HandlerLoad, PartitionReport};
 use crate::delivery::scheduler::Timing;
 use crate::event::TopicPartition;
@@ -27,6 +27,7 @@ use crate::kafka::producer::SharedProducer;
 use crate::sandbox::pool::{Pool, Report};
 use crate::telemetry::Telemetry;
 use crate::telemetry::recorder::{Recorder, Watched};
+use crate::telemetry::spans::GroupTracer;
 
 /// What a group is made of.
 pub struct Parts<'a> {
@@ -102,6 +103,10 @@ impl Group {
             event_types: handler.events.iter().filter_map(Pattern::exact).collect(),
         });
         let recorder: Arc<dyn Observer> = Arc::new(Recorder::new(telemetry, name.as_str(), watched));
+        let tracer = config.telemetry.enable_tracing.then(|| {
+            let tracer = GroupTracer::new(telemetry.spans().clone(), name.as_str(), names.clone());
+            Arc::new(tracer) as Arc<dyn Tracer>
+        });
         let observer = match watch(&names) {
             Some(watch) => Arc::new(Both(recorder, watch)),
             None => recorder,
@@ -113,6 +118,7 @@ impl Group {
             producer: Box::new(producer.door(signals_in.clone())),
             guests: Box::new(Pools::start(&handlers, guests, &signals_in)?),
             observer,
+            tracer,
         };
         let handlers = handlers.iter().map(|handler| engine_handler(handler, config)).collect();
         let engine = Engine::new(settings(config, &name), handlers, doors);

@@ -115,12 +115,13 @@ fn run(handler: &mut dyn NativeHandler, batch: Vec<Try>) -> Ran {
         }
         tried.push(Tried { ending: Some(ending), outbox, ..Tried::not_run(run) });
     }
-    let took = started.elapsed();
+    let ended = Instant::now();
+    let took = ended.saturating_duration_since(started);
     let cpu = thread_cpu().saturating_sub(cpu) / events;
     for tried in &mut tried {
         (tried.wall, tried.cpu) = (took / events, cpu);
     }
-    Ran { tried, took, ..Ran::default() }
+    Ran { tried, took, ended, ..Ran::default() }
 }
 
 fn thread_cpu() -> Duration {

@@ -110,7 +110,7 @@ fn as_text(handler: &LoadedHandler) -> String {
 struct Silent;
 
 impl GuestSink for Silent {
-    fn log(&self, _: Option<(&crate::event::Event, u32)>, _: LogLevel, _: &str) {}
+    fn log(&self, _: Option<&crate::delivery::ports::Try>, _: LogLevel, _: &str) {}
 
     fn metric(&self, _: &GuestMetric<'_>) -> Result<(), Refusal> {
         Ok(())

@@ -132,7 +132,7 @@ impl Recorded {
 }
 
 impl GuestSink for Recorded {
-    fn log(&self, _: Option<(&Event, u32)>, level: LogLevel, line: &str) {
+    fn log(&self, _: Option<&Try>, level: LogLevel, line: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).logs.push((level, line.to_owned()));
     }
 

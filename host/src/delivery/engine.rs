@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, select};
 
 use super::incoming::Incoming;
 use super::partition::{Arrival, GivenUp, HandlerIndex, Lane, Policy};
-use super::ports::{Consumer, Guests, Observer, Producer, Ran, Reading, Signal, Tried, Try};
+use super::ports::{Consumer, Guests, Observer, Producer, Ran, Reading, Signal, Tracer, Tried, Try};
 use super::report::PartitionReport;
 use super::scheduler::{Assignment, Command, DeliveryId, Rules, Run, Scheduler, Timing};
 use super::verdict::{Ending, error_type};
@@ -98,6 +98,8 @@ pub struct Doors {
     pub guests: Box<dyn Guests>,
     /// To whoever watches.
     pub observer: Arc<dyn Observer>,
+    /// To who follows events, if anybody does.
+    pub tracer: Option<Arc<dyn Tracer>>,
 }
 
 /// A record that is held until it is final.
@@ -153,6 +155,7 @@ pub struct Engine {
     consumer: Box<dyn Consumer>,
     guests: Box<dyn Guests>,
     observer: Arc<dyn Observer>,
+    tracer: Option<Arc<dyn Tracer>>,
     scheduler: Scheduler<Held>,
     outbound: Outbound,
     /// What was read and not taken in yet.
@@ -169,7 +172,7 @@ pub struct Engine {
 impl Engine {
     /// An engine without partitions. `handlers` keep their places.
     pub fn new(settings: EngineSettings, handlers: Vec<EngineHandler>, doors: Doors) -> Engine {
-        let Doors { readings, signals, consumer, producer, guests, observer } = doors;
+        let Doors { readings, signals, consumer, producer, guests, observer, tracer } = doors;
         let rules =
             |of: &EngineHandler| Rules { policy: of.policy, concurrency: of.concurrency, max_batch: of.max_batch };
         let rules: Vec<_> = handlers.iter().map(rules).collect();
@@ -180,7 +183,7 @@ impl Engine {
         let now = Instant::now();
         Engine {
             scheduler: Scheduler::new(settings.timing, &rules, now),
-            outbound: Outbound::new(settings.group.clone(), suffix, producer, observer.clone()),
+            outbound: Outbound::new(settings.group.clone(), suffix, producer, observer.clone(), tracer.clone()),
             group: settings.group,
             dead_letters,
             handlers,
@@ -189,6 +192,7 @@ impl Engine {
             consumer,
             guests,
             observer,
+            tracer,
             unread: VecDeque::new(),
             wanting: Wanting::default(),
             here: VecDeque::new(),
@@ -379,6 +383,9 @@ impl Engine {
     fn ran(&mut self, handler: HandlerIndex, mut ran: Ran) {
         self.scheduler.idle(handler, ran.tried.len(), ran.took);
         self.observer.ran(handler, &ran);
+        if let Some(tracer) = &self.tracer {
+            tracer.ran(handler, &ran);
+        }
         if let Some((kind, error_message)) = &ran.fault {
             let (handler_name, events, error_type) = (self.name(Some(handler)), ran.tried.len(), kind.name());
             tracing::warn!(

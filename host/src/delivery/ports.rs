@@ -2,7 +2,7 @@
 //! reached by a trait, and answers in the engine's inbox. Nothing here waits.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::buffer::Account;
 use super::partition::{HandlerIndex, Lane};
@@ -33,18 +33,28 @@ impl Try {
 }
 
 /// A batch that was run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ran {
     /// Every try of it, in its order.
     pub tried: Vec<Tried>,
     /// How long it took. Without what it takes to make an instance.
     pub took: Duration,
+    /// When the last of it ended.
+    pub ended: Instant,
     /// What ended the batch as a whole: then none of its tries has run, and each is to run alone.
     pub fault: Option<(FaultKind, String)>,
     /// Instances that were made for it.
     pub made: u32,
     /// What it asked of the host.
     pub host_calls: HostCalls,
+}
+
+impl Default for Ran {
+    /// Of nothing, which has ended now.
+    fn default() -> Ran {
+        let (tried, host_calls) = (Vec::new(), HostCalls::new());
+        Ran { tried, took: Duration::ZERO, ended: Instant::now(), fault: None, made: 0, host_calls }
+    }
 }
 
 /// Calls of the host's functions, and the time they took together, by import; empty for most batches.
@@ -167,6 +177,31 @@ pub trait Guests: Send {
     /// The same, for a batch that takes less time than to hand it over: as far as it comes without waiting it is
     /// run right here. Answered at once where that is to its end, and later as by [`Self::run`] otherwise.
     fn run_here(&self, handler: HandlerIndex, batch: Vec<Try>) -> Option<Ran>;
+}
+
+/// Where a record that leaves stands in its trace, by W3C's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Of the trace.
+    pub trace: u128,
+    /// Of the record's own span.
+    pub span: u64,
+    /// Of the try that it comes from.
+    pub parent: u64,
+}
+
+/// Follows events from broker to broker: traces, in the host. Nothing is asked of it before a try, and it keeps nothing
+/// of one: what it has to know of a try follows from the try itself.
+pub trait Tracer: Send + Sync {
+    /// A batch ended.
+    fn ran(&self, handler: HandlerIndex, ran: &Ran);
+    /// What a try published is about to leave, and gets the headers that tell where it comes from. The mark, if it is
+    /// followed, is for [`Self::sent`].
+    fn leaves(&self, handler: HandlerIndex, run: &Try, record: &mut Outgoing) -> Option<Mark>;
+    /// The dead letter of this try's event is about to leave, which keeps the event's own headers.
+    fn gives_up(&self, handler: HandlerIndex, run: &Try) -> Option<Mark>;
+    /// The broker has answered for a record that was sent then; `refused` is why it never will take it.
+    fn sent(&self, handler: HandlerIndex, mark: Mark, topic: &Arc<str>, since: Instant, refused: Option<&str>);
 }
 
 /// What is told to whoever watches: metrics, in the host.

@@ -220,7 +220,8 @@ impl Instance {
         let batch = Arc::new(batch);
         self.store.data_mut().begin(batch.clone());
         let outcome = self.call_packed(&batch).await;
-        let took = started.elapsed();
+        let ended = Instant::now();
+        let took = ended.saturating_duration_since(started);
         let state = self.store.data_mut();
         let (cpu, memory) = (state.meter.used(), state.limiter.memory());
         let host_calls = state.take_host_calls();
@@ -234,7 +235,7 @@ impl Instance {
                 for tried in &mut ran.tried {
                     (tried.wall, tried.cpu, tried.memory) = (took / events, cpu / events, memory);
                 }
-                return (Ran { took, host_calls, ..ran }, None);
+                return (Ran { took, ended, host_calls, ..ran }, None);
             }
         };
         let events = at_least_one(endings.iter().flatten().count());
@@ -248,7 +249,7 @@ impl Instance {
             Tried { run, ending, outbox, wall: took / events, cpu: cpu / events, memory }
         });
         let tried = tried.collect();
-        (Ran { tried, took, host_calls, ..Ran::default() }, Some(self))
+        (Ran { tried, took, ended, host_calls, ..Ran::default() }, Some(self))
     }
 
     async fn call_packed(&mut self, batch: &[Try]) -> Result<Vec<Option<Ending>>, Fault> {

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 
@@ -179,7 +180,8 @@ impl Worker {
         let (outcomes, host_calls) = outcomes.finish();
         let took = outcomes.iter().map(|outcome| outcome.wall).sum();
         let tried = instance::unshared(batch).into_iter().zip(outcomes).map(|(run, outcome)| outcome.of(run)).collect();
-        Ran { tried, took, fault: None, made: std::mem::take(&mut self.made), host_calls }
+        let (ended, made) = (Instant::now(), std::mem::take(&mut self.made));
+        Ran { tried, took, ended, fault: None, made, host_calls }
     }
 
     async fn run_packed(&mut self, batch: Vec<Try>) -> Ran {

@@ -1,7 +1,7 @@
 //! What a guest reaches outside the sandbox, as the sandbox sees it: log lines and metrics go to a
 //! [`GuestSink`], whoever that is.
 
-use crate::event::Event;
+use crate::delivery::ports::Try;
 
 /// How much a guest's log line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +51,8 @@ pub struct Refusal {
 
 /// Takes what guests log and count.
 pub trait GuestSink: Send + Sync {
-    /// One line, without control characters. `at` is the event and the attempt; `None` outside of a try.
-    fn log(&self, at: Option<(&Event, u32)>, level: LogLevel, line: &str);
+    /// One line, without control characters. `None`: outside of a try.
+    fn log(&self, of: Option<&Try>, level: LogLevel, line: &str);
 
     /// One measurement.
     ///

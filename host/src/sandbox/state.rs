@@ -131,8 +131,7 @@ impl LogBook {
             return Err(self.too_much());
         }
         let run = current.batch.as_ref().and_then(|batch| batch.get(index));
-        let at = run.map(|run| (&run.event, run.attempt));
-        self.settings.sink.log(at, level, &escaped(line));
+        self.settings.sink.log(run, level, &escaped(line));
         Ok(())
     }
 

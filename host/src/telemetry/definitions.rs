@@ -234,6 +234,10 @@ definitions! {
         {"signal"}
         "Exports by OTLP that failed: what was in them is lost, but for metrics, which go with the next one",
         "The receiver is away or refuses: the log says why";
+    TELEMETRY_DROPPED: Counter "sandbus.telemetry.dropped" ["{item}"]
+        {"signal"}
+        "Spans and log lines that were not exported because too many were waiting",
+        "More is recorded than the receiver takes: sample less, or raise `OTEL_BSP_MAX_QUEUE_SIZE` or `OTEL_BLRP_MAX_QUEUE_SIZE`";
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
 
 use super::Telemetry;
 use super::instruments::DURATION_BOUNDS;
-use crate::event::Event;
+use super::log;
+use super::spans::Spans;
+use crate::delivery::ports::Try;
 use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
 
 /// Metrics of one handler.
@@ -29,6 +31,7 @@ pub struct HandlerSink {
     name: Arc<str>,
     meter: Meter,
     refused: Counter<u64>,
+    spans: Arc<Spans>,
     known: Mutex<Known>,
 }
 
@@ -44,7 +47,8 @@ impl HandlerSink {
     /// For the handler of that name.
     pub fn new(name: Arc<str>, telemetry: &Telemetry) -> HandlerSink {
         let refused = telemetry.instruments().refused.clone();
-        HandlerSink { name, meter: telemetry.meter().clone(), refused, known: Mutex::default() }
+        let (meter, spans) = (telemetry.meter().clone(), telemetry.spans().clone());
+        HandlerSink { name, meter, refused, spans, known: Mutex::default() }
     }
 
     fn record(&self, metric: &GuestMetric<'_>) -> Result<(), Refusal> {
@@ -78,15 +82,18 @@ impl HandlerSink {
 }
 
 impl GuestSink for HandlerSink {
-    fn log(&self, at: Option<(&Event, u32)>, level: LogLevel, line: &str) {
+    fn log(&self, of: Option<&Try>, level: LogLevel, line: &str) {
         let handler = &*self.name;
+        let span = of.and_then(|run| self.spans.attempt(handler, run).shown());
+        let (trace_id, span_id) = span.map(|span| (hexadecimal(span.trace), hexadecimal(span.span))).unzip();
+        let _belongs_to_it = span.and_then(log::belongs_to);
         macro_rules! say {
             ($level:ident) => {
-                match at {
-                    Some((event, attempt)) => {
-                        let record = &event.record;
+                match of {
+                    Some(run) => {
+                        let (record, attempt) = (&run.event.record, run.attempt);
                         let (topic, partition, offset) = (&**record.topic(), record.partition(), record.offset());
-                        tracing::$level!(target: "guest", handler, topic, partition, offset, attempt, "{line}");
+                        tracing::$level!(target: "guest", handler, topic, partition, offset, attempt, trace_id, span_id, "{line}");
                     }
                     None => tracing::$level!(target: "guest", handler, "{line}"),
                 }
@@ -110,6 +117,11 @@ impl GuestSink for HandlerSink {
         }
         recorded
     }
+}
+
+/// As many digits as its bits need.
+fn hexadecimal<N: std::fmt::LowerHex>(number: N) -> String {
+    format!("{number:0width$x}", width = 2 * size_of::<N>())
 }
 
 impl Known {
@@ -187,7 +199,13 @@ mod tests {
     use super::*;
 
     fn sink() -> HandlerSink {
-        let config = crate::config::Telemetry { enable_metrics: true, enable_tracing: false, otlp_endpoint: None };
+        let config = crate::config::Telemetry {
+            enable_metrics: true,
+            enable_tracing: false,
+            otlp_endpoint: None,
+            otlp_protocol: None,
+            export_logs: false,
+        };
         HandlerSink::new("h".into(), &Telemetry::start(&config).unwrap())
     }
 

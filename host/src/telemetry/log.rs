@@ -1,9 +1,20 @@
-//! The process's log, on stderr.
+//! The process's log, on stderr, and on demand by OTLP too: the same lines, with the same filter.
 
 use std::io::IsTerminal as _;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
+use opentelemetry::{Context, ContextGuard};
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{self, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+
+use super::trace_context::TraceParent;
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -15,13 +26,55 @@ pub enum LogFormat {
     Json,
 }
 
+/// What speaks of itself while lines are sent: sent as well, its lines would never end.
+const SENDERS: [&str; 8] = ["h2", "hyper", "hyper_util", "opentelemetry", "reqwest", "rustls", "tonic", "tower"];
+
+type Bridge = OpenTelemetryTracingBridge<SdkLoggerProvider, SdkLogger>;
+
+/// Where lines go besides. The log starts before the configuration is read that says so.
+static EXPORT: RwLock<Option<Arc<Bridge>>> = RwLock::new(None);
+
 /// Starts the log. `RUST_LOG` filters it, by level or by module; guests' lines have the target `guest`.
 pub fn start(format: LogFormat, default_level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A second start, in one process, changes nothing.
-    let _ = match format {
-        LogFormat::Text => subscriber.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
+        LogFormat::Text => Box::new(lines.with_ansi(std::io::stderr().is_terminal())),
+        LogFormat::Json => Box::new(lines.json().flatten_event(true)),
     };
+    // A second start, in one process, changes nothing.
+    let _ = tracing_subscriber::registry().with(lines).with(Export).with(filter).try_init();
+}
+
+/// Lines go there, too, from now on; or no longer.
+pub(super) fn export_to(provider: Option<&SdkLoggerProvider>) {
+    let bridge = provider.map(|provider| Arc::new(OpenTelemetryTracingBridge::new(provider)));
+    *EXPORT.write().unwrap_or_else(PoisonError::into_inner) = bridge;
+}
+
+fn bridge() -> Option<Arc<Bridge>> {
+    EXPORT.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Until it is dropped, lines of this thread that are exported belong to that span.
+pub(super) fn belongs_to(span: TraceParent) -> Option<ContextGuard> {
+    bridge()?;
+    let (trace, own) = (TraceId::from(span.trace), SpanId::from(span.span));
+    let flags = TraceFlags::default().with_sampled(span.sampled);
+    let span = SpanContext::new(trace, own, flags, true, TraceState::default());
+    Some(Context::new().with_remote_span_context(span).attach())
+}
+
+/// Hands lines to where they are exported.
+struct Export;
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Export {
+    fn on_event(&self, event: &Event<'_>, context: layer::Context<'_, S>) {
+        let library = event.metadata().target().split("::").next().unwrap_or_default();
+        if !SENDERS.contains(&library)
+            && let Some(bridge) = bridge()
+        {
+            bridge.on_event(event, context);
+        }
+    }
 }

@@ -162,7 +162,13 @@ mod tests {
 
     #[test]
     fn gauges_follow_what_is_held_and_disappear_with_it() {
-        let config = crate::config::Telemetry { enable_metrics: true, enable_tracing: false, otlp_endpoint: None };
+        let config = crate::config::Telemetry {
+            enable_metrics: true,
+            enable_tracing: false,
+            otlp_endpoint: None,
+            otlp_protocol: None,
+            export_logs: false,
+        };
         let telemetry = Telemetry::start(&config).unwrap();
         let partitions = telemetry.partitions();
         let holder = HolderStatus { handler: Some("h".into()), state: "running", attempt: 1 };

@@ -11,9 +11,9 @@ use super::process::{self, Thread};
 use super::records::{SENT, sent};
 use super::work::END;
 use crate::delivery::partition::HandlerIndex;
-use crate::delivery::ports::{Observer, Ran, Tried};
+use crate::delivery::ports::{Observer, Ran, Tried, Try};
 use crate::delivery::report::PartitionReport;
-use crate::event::{Event, TopicPartition};
+use crate::event::TopicPartition;
 use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
 
 /// A moment, with the CPU time that was taken by then.
@@ -188,7 +188,7 @@ impl Counted {
 }
 
 impl GuestSink for Counted {
-    fn log(&self, _: Option<(&Event, u32)>, level: LogLevel, line: &str) {
+    fn log(&self, _: Option<&Try>, level: LogLevel, line: &str) {
         if matches!(level, LogLevel::Warn | LogLevel::Error) {
             *self.complaint.lock().unwrap_or_else(PoisonError::into_inner) = Some(line.to_owned());
         }

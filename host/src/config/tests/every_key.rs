@@ -27,6 +27,8 @@ const CHANGES: &[(&str, &str, &str, &str)] = &[
     ("telemetry", "enable_metrics", "false", "enable_metrics: false"),
     ("telemetry", "enable_tracing", "false", "enable_tracing: false"),
     ("telemetry", "otlp_endpoint", r#""http://otel:4318""#, r#"otlp_endpoint: Some("http://otel:4318")"#),
+    ("telemetry", "otlp_protocol", r#""grpc""#, "otlp_protocol: Some(Grpc)"),
+    ("telemetry", "export_logs", "true", "export_logs: true"),
     ("admin", "listen", r#""[::1]:1""#, "listen: [::1]:1"),
     ("admin", "token", r#""hush""#, "token: Some(<secret>)"),
     ("admin", "token_file", r#""secret""#, "token: Some(<secret>)"),

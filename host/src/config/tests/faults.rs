@@ -130,7 +130,7 @@ fn sections() {
         "sections",
         &[
             "[sandbox]\nmax_instances = 0\nmax_memory = \"1KiB\"\n",
-            "[telemetry]\nenable_metrics = 1\nenable_tracing = \"yes\"\notlp_endpoint = \"otel:4317\"\n",
+            "[telemetry]\nenable_metrics = 1\nenable_tracing = \"yes\"\notlp_endpoint = \"otel:4317\"\notlp_protocol = \"gprc\"\n",
             "[telemetry]\notlp_endpoint = \"https://user:hunter2@otel\"\n",
             "[admin]\nlisten = \"localhost\"\ntoken = \"two words\"\n",
             "[admin]\nlisten = \"0.0.0.0:9464\"\n",

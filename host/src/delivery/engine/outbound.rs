@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::{EngineHandler, Held};
 use crate::delivery::dead_letter::{DeadLetter, source_of, truncated};
 use crate::delivery::partition::{GivenUp, HandlerIndex};
-use crate::delivery::ports::{Observer, Producer, SendError, Try};
+use crate::delivery::ports::{Mark, Observer, Producer, SendError, Tracer, Try};
 use crate::delivery::scheduler::{Assignment, DeliveryId};
 use crate::delivery::verdict::{Reason, error_type};
 use crate::event::Outgoing;
@@ -29,6 +29,9 @@ struct Sending {
     id: DeliveryId,
     record: Arc<Outgoing>,
     purpose: Purpose,
+    since: Instant,
+    /// Where it stands in its trace, if it is followed.
+    mark: Option<Mark>,
 }
 
 enum Purpose {
@@ -63,6 +66,7 @@ pub(super) struct Outbound {
     suffix: String,
     producer: Box<dyn Producer>,
     observer: Arc<dyn Observer>,
+    tracer: Option<Arc<dyn Tracer>>,
     sending: HashMap<u64, Sending>,
     /// Tokens of what the broker could not take, by the time at which it is sent again.
     resend: BinaryHeap<Reverse<(Instant, u64)>>,
@@ -80,12 +84,14 @@ impl Outbound {
         suffix: String,
         producer: Box<dyn Producer>,
         observer: Arc<dyn Observer>,
+        tracer: Option<Arc<dyn Tracer>>,
     ) -> Outbound {
         Outbound {
             group,
             suffix,
             producer,
             observer,
+            tracer,
             sending: HashMap::new(),
             resend: BinaryHeap::new(),
             publishing: HashMap::new(),
@@ -102,7 +108,7 @@ impl Outbound {
 
     /// Sends what an acknowledged try has published.
     pub(super) fn publish(&mut self, handler: HandlerIndex, run: &Try, outbox: Vec<Outgoing>) {
-        let id = run.id;
+        let (id, since) = (run.id, Instant::now());
         let mut by_topic: HashMap<Arc<str>, Vec<String>> = HashMap::new();
         for record in &outbox {
             let event_type = record.text_header("event_type").unwrap_or(&record.topic).to_owned();
@@ -111,14 +117,15 @@ impl Outbound {
         let publishing = Publishing {
             event_type: run.event.event_type().into(),
             handler,
-            started: Instant::now(),
+            started: since,
             left: outbox.len(),
             refused: None,
             by_topic,
         };
         self.publishing.insert(id, publishing);
-        for record in outbox {
-            self.send(Sending { id, record: Arc::new(record), purpose: Purpose::Publish });
+        for mut record in outbox {
+            let mark = self.tracer.as_ref().and_then(|tracer| tracer.leaves(handler, run, &mut record));
+            self.send(Sending { id, record: Arc::new(record), purpose: Purpose::Publish, since, mark });
         }
     }
 
@@ -153,7 +160,14 @@ impl Outbound {
                 redrives: event.redrives(),
             };
             let record = Arc::new(letter.to_record(record, &topic));
-            self.send(Sending { id, record, purpose: Purpose::DeadLetter { handler, reason, error_type } });
+            let mark = match (&self.tracer, handler, event) {
+                (Some(tracer), Some(handler), Held::Event(event)) => {
+                    tracer.gives_up(handler, &Try { id, attempt, lane: None, event })
+                }
+                _ => None,
+            };
+            let purpose = Purpose::DeadLetter { handler, reason, error_type };
+            self.send(Sending { id, record, purpose, since: Instant::now(), mark });
         }
     }
 
@@ -203,7 +217,14 @@ impl Outbound {
 
     /// The broker has spoken: `refused` is why it never will take the record.
     fn settle(&mut self, sending: Sending, refused: Option<String>) -> Option<Settlement> {
-        let Sending { id, purpose, .. } = sending;
+        let Sending { id, record, purpose, since, mark } = sending;
+        let handler = match &purpose {
+            Purpose::DeadLetter { handler, .. } => *handler,
+            Purpose::Publish => self.publishing.get(&id).map(|publishing| publishing.handler),
+        };
+        if let (Some(tracer), Some(handler), Some(mark)) = (&self.tracer, handler, mark) {
+            tracer.sent(handler, mark, &record.topic, since, refused.as_deref());
+        }
         match purpose {
             Purpose::DeadLetter { handler, reason, error_type } => {
                 self.observer.dead_lettered(handler, reason.name(), &error_type);

@@ -178,6 +178,7 @@ impl Bench {
             producer: Box::new(door.clone()),
             guests: Box::new(door),
             observer: counts.clone(),
+            tracer: None,
         };
         let engine = Engine::new(settings, vec![handler], doors);
         let (ended_in, ended) = bounded(1);
