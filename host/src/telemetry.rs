@@ -28,6 +28,7 @@ pub mod labels;
 pub mod log;
 pub mod partitions;
 pub mod recorder;
+pub mod reference;
 pub mod tally;
 
 pub use groups::Groups;
