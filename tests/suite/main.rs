@@ -19,4 +19,5 @@ mod delivery;
 mod eventsource_py;
 mod harness_works;
 mod projects;
+mod prometheus;
 mod replays;
