@@ -17,6 +17,7 @@ help:
 	@echo 'make chaos    harm hosts, brokers and network for MINUTES=10, and compare everything; SEED=N repeats a run'
 	@echo 'make peers    measure other ways to handle events on a real Kafka; RECORDS=1000000'
 	@echo 'make scaling  measure cores, handlers, partitions, payloads, headers, memory and start; tables and plots; SCALING="..."'
+	@echo 'make dashboard  run a shop under a real Prometheus and draw what the dashboard shows; DASHBOARD="--minutes 5"'
 	@echo 'make kafka    start a real Kafka for trying things; Ctrl-C stops it'
 	@echo 'make check    format, lints, documentation, licences'
 	@echo 'make instructions  compare the instructions that an event takes with those that are kept; needs valgrind'
@@ -48,6 +49,7 @@ test: build
 	@scripts/setup-kafka.sh
 	@scripts/setup-python.sh
 	@scripts/setup-collector.sh
+	@scripts/setup-prometheus.sh
 	@echo '==> Tests of the host, against a real Kafka'
 	@$(CARGO) test --release --workspace --no-run --quiet
 	@target/release/with-kafka -- $(CARGO) test --release --workspace
@@ -86,6 +88,11 @@ scaling: build
 .PHONY: plots
 plots:
 	@scripts/plots.sh
+
+# What docs/dashboard.md shows.
+.PHONY: dashboard
+dashboard: build
+	@scripts/dashboard.sh $(DASHBOARD)
 
 .PHONY: kafka
 kafka: host

@@ -28,6 +28,7 @@ check "documentation of the SDK" cargo doc --release --no-deps --quiet \
 unset RUSTDOCFLAGS
 check licences cargo test --release --quiet -p sandbus --test licences
 command -v python3 >/dev/null || (. scripts/debian.sh && install python3)
+check "the dashboard" python3 -B deploy/grafana/sandbus.py --check
 check "figures in the documentation" python3 -B tests/scaling/document.py --check
 check "the cost model" python3 -B -m unittest discover --quiet --start-directory tests/scaling
 

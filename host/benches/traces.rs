@@ -58,7 +58,7 @@ fn bench(bencher: Bencher<'_, '_>, sampler: Option<&str>, traceparent: Option<&s
         let run = Try { id: DeliveryId::none(), attempt: 1, lane: None, event };
         Tried { ending: Some(Ending::Ack), ..Tried::not_run(run) }
     });
-    let ran = Ran { tried: tried.collect(), took: Duration::ZERO, ended: Instant::now(), fault: None };
+    let ran = Ran { tried: tried.collect(), ..Ran::default() };
     bencher.counter(ItemsCount::new(BATCH as u64)).bench_local(|| tracer.ran(0, &ran));
     telemetry.shutdown();
 }

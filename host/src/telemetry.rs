@@ -32,6 +32,7 @@ pub mod log;
 pub mod otlp;
 pub mod partitions;
 pub mod recorder;
+pub mod reference;
 pub mod spans;
 pub mod tally;
 pub mod trace_context;

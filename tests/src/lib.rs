@@ -7,6 +7,7 @@
 //! - [`host`] deploys a configuration, runs the host on it, and watches its log, health and metrics.
 //! - [`chaos`] harms hosts, brokers and the network while events flow, and compares everything afterwards.
 //! - [`collector`] is an OpenTelemetry Collector, and what it was sent.
+//! - [`prometheus`] runs a real Prometheus on hosts, and asks it.
 //! - [`python`] runs programs that use eventsource-py.
 //! - [`process`] is what these and `with-kafka` share: children that never outlive their parent.
 //!
@@ -22,6 +23,7 @@ pub mod kafka;
 pub mod names;
 pub mod ports;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 pub mod python;
 pub mod topic;
@@ -31,5 +33,6 @@ pub use eventually::eventually;
 pub use group::Group;
 pub use host::{Deployment, Host};
 pub use kafka::{Cluster, Connection, Kafka};
+pub use prometheus::Prometheus;
 pub use proxy::Proxy;
 pub use topic::{End, Record, StoredRecord, Topic};

@@ -20,4 +20,5 @@ mod eventsource_py;
 mod harness_works;
 mod otlp;
 mod projects;
+mod prometheus;
 mod replays;

@@ -232,6 +232,6 @@ pub trait Observer: Send + Sync {
     fn abandoned(&self, handler: Option<HandlerIndex>, deliveries: u64);
     /// The group's partitions as they are now: about once a second, and at the end none.
     fn partitions(&self, partitions: Vec<PartitionReport>);
-    /// A batch that one try published to one topic was acknowledged, or refused.
+    /// Records that one try published to one topic were acknowledged, or refused. Where there are both, each is told.
     fn published(&self, topic: &str, event_types: &[String], took: Duration, refused: bool);
 }

@@ -61,7 +61,7 @@ impl Instruments {
             |of: &Definition| meter.u64_gauge(of.name).with_unit(of.unit).with_description(of.description).build();
         let sdk = export.then_some(meter);
         let duration = |of: &Definition| tallies.family(of, &DURATION_BOUNDS, sdk);
-        Instruments {
+        let instruments = Instruments {
             published: counter(&definitions::MESSAGES_PUBLISHED),
             consumed: counter(&definitions::MESSAGES_CONSUMED),
             invocations: counter(&definitions::HANDLER_INVOCATIONS),
@@ -92,6 +92,9 @@ impl Instruments {
             memory_peak: gauge(&definitions::HANDLER_MEMORY_PEAK),
             info: gauge(&definitions::HANDLER_INFO),
             refused: counter(&definitions::TELEMETRY_REFUSED),
-        }
+        };
+        // It has no labels that would first have to be known.
+        instruments.reconnections.add(0, &[]);
+        instruments
     }
 }

@@ -51,7 +51,14 @@ struct Publishing {
     started: Instant,
     left: usize,
     refused: Option<String>,
-    by_topic: HashMap<Arc<str>, Vec<String>>,
+    by_topic: HashMap<Arc<str>, Answered>,
+}
+
+/// Event types of what was answered for one topic: a refused record says nothing of the others.
+#[derive(Default)]
+struct Answered {
+    taken: Vec<String>,
+    refused: Vec<String>,
 }
 
 /// A delivery whose records the broker has answered.
@@ -109,18 +116,13 @@ impl Outbound {
     /// Sends what an acknowledged try has published.
     pub(super) fn publish(&mut self, handler: HandlerIndex, run: &Try, outbox: Vec<Outgoing>) {
         let (id, since) = (run.id, Instant::now());
-        let mut by_topic: HashMap<Arc<str>, Vec<String>> = HashMap::new();
-        for record in &outbox {
-            let event_type = record.text_header("event_type").unwrap_or(&record.topic).to_owned();
-            by_topic.entry(record.topic.clone()).or_default().push(event_type);
-        }
         let publishing = Publishing {
             event_type: run.event.event_type().into(),
             handler,
             started: since,
             left: outbox.len(),
             refused: None,
-            by_topic,
+            by_topic: HashMap::new(),
         };
         self.publishing.insert(id, publishing);
         for mut record in outbox {
@@ -233,6 +235,10 @@ impl Outbound {
             Purpose::Publish => {
                 let publishing = self.publishing.get_mut(&id)?;
                 publishing.left -= 1;
+                let event_type = record.text_header("event_type").unwrap_or(&record.topic).to_owned();
+                let answered = publishing.by_topic.entry(record.topic.clone()).or_default();
+                let into = if refused.is_none() { &mut answered.taken } else { &mut answered.refused };
+                into.push(event_type);
                 if publishing.refused.is_none() {
                     publishing.refused = refused;
                 }
@@ -241,11 +247,14 @@ impl Outbound {
                 }
                 let publishing = self.publishing.remove(&id)?;
                 let took = publishing.started.elapsed();
-                let refused = publishing.refused.is_some();
-                for (topic, event_types) in &publishing.by_topic {
-                    self.observer.published(topic, event_types, took, refused);
+                for (topic, answered) in &publishing.by_topic {
+                    for (event_types, refused) in [(&answered.taken, false), (&answered.refused, true)] {
+                        if !event_types.is_empty() {
+                            self.observer.published(topic, event_types, took, refused);
+                        }
+                    }
                 }
-                let error_type = refused.then_some(error_type::PUBLISH_REJECTED);
+                let error_type = publishing.refused.as_ref().map(|_| error_type::PUBLISH_REJECTED);
                 self.observer.tried(publishing.handler, &publishing.event_type, error_type, 1);
                 Some(Settlement { id, refused: publishing.refused })
             }

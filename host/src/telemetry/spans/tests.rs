@@ -72,7 +72,7 @@ fn tried(run: Try, ending: Ending, wall: Duration) -> Tried {
 }
 
 fn ran(tried: Vec<Tried>) -> Ran {
-    Ran { tried, took: Duration::ZERO, ended: Instant::now(), fault: None }
+    Ran { tried, ..Ran::default() }
 }
 
 fn outgoing(headers: &[(&str, &str)]) -> Outgoing {
