@@ -7,7 +7,6 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run stops")]
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use divan::{AllocProfiler, Bencher, counter::ItemsCount};
 use sandbus::config;
