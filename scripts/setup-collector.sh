@@ -6,24 +6,13 @@ set -eu
 cd "$(dirname "$0")"
 . ./debian.sh
 . ./cache.sh
+. ./python.sh
+. ./go.sh
 
 parts=$PWD/../tests/collector/builder.yaml
 builder=go.opentelemetry.io/collector/cmd/builder@v0.164.0
-oldest_go=1.25
 
-# The version as `1.26`, of a go that need not be there.
-go_version() { go env GOVERSION 2>/dev/null | sed -n 's/^go\([0-9]*\.[0-9]*\).*/\1/p'; }
-
-go_is_new_enough() {
-    has=$(go_version)
-    [ -n "$has" ] && [ "$(printf '%s\n' "$oldest_go" "$has" | sort --version-sort | head -n 1)" = "$oldest_go" ]
-}
-
-collector_tools() {
-    tool=Go
-    command -v go >/dev/null || install golang-go
-    go_is_new_enough || fail "the collector needs Go $oldest_go or newer, and go here is $(go_version); put a newer go into PATH, and start again"
-}
+collector_tools() { go_tools; }
 
 # The builder, what it makes and their sources take a minute, and the sources stay in Go's own cache.
 collector_fetch() {

@@ -6,6 +6,8 @@ set -eu
 cd "$(dirname "$0")"
 . ./debian.sh
 . ./cache.sh
+. ./python.sh
+. ./go.sh
 
 releases=$PWD/../tests/prometheus/releases.txt
 package=$(sed -n 's/^debian //p' "$releases")
@@ -28,11 +30,6 @@ deb_fetch() {
 }
 
 deb_usable() { "$1/promtool" --version >/dev/null 2>&1 && "$1/prometheus" --version 2>&1 | grep -q 'version 2\.'; }
-
-go_tools() {
-    tool=Go
-    command -v go >/dev/null || fail "go is not in PATH; the tests build Prometheus 3 with it: https://go.dev/dl"
-}
 
 go_fetch() {
     CGO_ENABLED=0 GOBIN=$1 GOFLAGS= go install -trimpath -ldflags '-s -w' -tags remove_all_sd "$module/cmd/prometheus@$version"
