@@ -8,13 +8,14 @@ use sandbus_tests::{Host, eventually};
 use super::SOON;
 use super::stage::{Probe, Stage, event};
 
+/// They take 2.5 s: time enough to be asked to end before they are through.
 const EVENTS: usize = 2000;
 
 /// Runs hosts one after the other, each asked to end under load, until all is final; the last one ends idle.
 #[track_caller]
 fn run_in_parts(stage: &Stage) {
     let deployment = stage.deploy();
-    let events = (0..EVENTS).map(|number| event(&format!("key-{}", number % 40), "sleep:1ms"));
+    let events = (0..EVENTS).map(|number| event(&format!("key-{}", number % 40), "sleep:5ms"));
     stage.topic.write(events);
     for part in 1..=2 {
         let mut host = deployment.start();
