@@ -25,6 +25,10 @@ use super::retry;
 use super::verdict::{Ending, Reason, error_type};
 use crate::config::RetryPolicy;
 
+mod durations;
+
+use durations::Durations;
+
 /// A handler's place in its group's list.
 pub type HandlerIndex = u16;
 
@@ -148,40 +152,6 @@ struct Slot<E> {
     begun: Option<Instant>,
 }
 
-/// Records that became final together, and began together.
-struct Finished {
-    begun: Instant,
-    at: Instant,
-    waited: Duration,
-    records: u64,
-}
-
-/// What a record has waited for retries: only time in which all that is not final waits.
-#[derive(Default)]
-struct Waited {
-    /// Deliveries that wait.
-    waiting: u32,
-    /// When the last of those that are not final began to wait.
-    since: Option<Instant>,
-    total: Duration,
-}
-
-impl Waited {
-    /// So many deliveries are not final.
-    fn all_wait(&mut self, open: u32, now: Instant) {
-        if self.waiting > 0 && self.waiting == open && self.since.is_none() {
-            self.since = Some(now);
-        }
-    }
-
-    fn one_waits_no_more(&mut self, now: Instant) {
-        self.waiting = self.waiting.saturating_sub(1);
-        if let Some(since) = self.since.take() {
-            self.total += now.saturating_duration_since(since);
-        }
-    }
-}
-
 struct Delivery {
     sequence: u64,
     handler: Option<HandlerIndex>,
@@ -228,10 +198,7 @@ pub struct Partition<E> {
     running: usize,
     settling: usize,
     passed: u64,
-    /// Of records by their sequence, while one of their deliveries has waited for a retry.
-    waited: HashMap<u64, Waited, RandomState>,
-    /// Records that became final since somebody asked.
-    finished: Vec<Finished>,
+    durations: Durations,
     /// Bytes of records that became final, and records that the watermark has passed, since the account was
     /// told.
     freed: (u64, u64),
@@ -255,8 +222,7 @@ impl<E: Clone> Partition<E> {
             running: 0,
             settling: 0,
             passed: 0,
-            waited: HashMap::default(),
-            finished: Vec::new(),
+            durations: Durations::default(),
             freed: (0, 0),
             stopped: false,
         }
@@ -409,9 +375,7 @@ impl<E: Clone> Partition<E> {
         let sequence = delivery.sequence;
         self.waiting.push(Reverse((now + wait, key)));
         if let Some(open) = self.slot_mut(sequence).map(|slot| slot.open) {
-            let waited = self.waited.entry(sequence).or_default();
-            waited.waiting += 1;
-            waited.all_wait(open, now);
+            self.durations.waits(sequence, open, now);
         }
         if planted(Mutant::SwapOnRetry) {
             self.advance(key, out);
@@ -437,11 +401,7 @@ impl<E: Clone> Partition<E> {
         let Some(slot) = self.slot_mut(delivery.sequence) else { return };
         slot.open = slot.open.saturating_sub(1);
         let open = slot.open;
-        if !self.waited.is_empty()
-            && let Some(waited) = self.waited.get_mut(&delivery.sequence)
-        {
-            waited.all_wait(open, now);
-        }
+        self.durations.one_is_final(delivery.sequence, open, now);
         self.release(delivery.sequence, now);
     }
 
@@ -473,9 +433,7 @@ impl<E: Clone> Partition<E> {
             let Some(delivery) = self.deliveries.get_mut(key) else { continue };
             delivery.since = at;
             let (handler, sequence) = (delivery.handler, delivery.sequence);
-            if let Some(waited) = self.waited.get_mut(&sequence) {
-                waited.one_waits_no_more(at);
-            }
+            self.durations.waits_no_more(sequence, at);
             if let Some(handler) = handler {
                 self.ready(handler, key, out);
             }
@@ -567,10 +525,8 @@ impl<E: Clone> Partition<E> {
 
     /// Shows how long records took that became final since the last time, from their first try without the time
     /// when all that was not final waited for a retry, and how many took as long.
-    pub fn take_finished(&mut self, mut show: impl FnMut(Duration, u64)) {
-        for Finished { begun, at, waited, records } in self.finished.drain(..) {
-            show(at.saturating_duration_since(begun).saturating_sub(waited), records);
-        }
+    pub fn take_finished(&mut self, show: impl FnMut(Duration, u64)) {
+        self.durations.take(show);
     }
 
     /// What it holds, as far as it was told.
@@ -626,7 +582,7 @@ impl<E: Clone> Partition<E> {
         self.freed.1 += self.slots.len() as u64;
         self.slots.clear();
         self.waiting.clear();
-        self.waited.clear();
+        self.durations.give_up();
         self.settling = 0;
         self.deliveries.retain(|_, delivery| delivery.stage == Stage::Running);
         self.lanes.clear();
@@ -733,7 +689,7 @@ impl<E: Clone> Partition<E> {
             let (bytes, begun) = (slot.bytes, slot.begun);
             self.freed.0 += bytes;
             if let Some(begun) = begun {
-                self.finish(sequence, begun, now);
+                self.durations.all_are_final(sequence, begun, now);
             }
         }
         let mut passed = 0;
@@ -745,16 +701,6 @@ impl<E: Clone> Partition<E> {
             self.first += passed;
             self.passed += passed;
             self.freed.1 += passed;
-        }
-    }
-    /// A record became final now.
-    fn finish(&mut self, sequence: u64, begun: Instant, at: Instant) {
-        let waited = if self.waited.is_empty() { None } else { self.waited.remove(&sequence) };
-        let waited = waited.map_or(Duration::ZERO, |waited| waited.total);
-        // What ran as one batch took as long.
-        match self.finished.last_mut() {
-            Some(last) if last.begun == begun && last.at == at && last.waited == waited => last.records += 1,
-            _ => self.finished.push(Finished { begun, at, waited, records: 1 }),
         }
     }
 }
