@@ -53,6 +53,7 @@ pub struct Recorder {
     groups: Arc<Groups>,
     group: Arc<str>,
     handlers: Vec<Handler>,
+    batch_size: Tally,
     series: Mutex<Series>,
 }
 
@@ -134,6 +135,7 @@ impl Recorder {
         telemetry.groups().connected(group, false);
         let handlers = handlers.into_iter().map(|watched| Handler::new(&instruments, &watched)).collect();
         Recorder {
+            batch_size: instruments.batch_size.bind(&[]),
             instruments,
             labels: telemetry.labels().clone(),
             partitions: telemetry.partitions().clone(),
@@ -194,7 +196,23 @@ const SYSTEM: (&str, &str) = ("messaging.system", "kafka");
 struct Series {
     consumed: HashMap<(TopicPartition, Arc<str>), BoundCounter<u64>, RandomState>,
     handled: HashMap<(HandlerIndex, Arc<str>), Handled, RandomState>,
-    finished: HashMap<Arc<str>, Tally, RandomState>,
+    finished: OfTopics,
+    published: OfTopics,
+}
+
+/// Histograms by topic.
+type OfTopics = HashMap<Arc<str>, Tally, RandomState>;
+
+/// Records in the series of a topic.
+fn record(tallies: &mut OfTopics, topic: &str, bind: impl FnOnce() -> Tally, value: f64, times: u64) {
+    match tallies.get(topic) {
+        Some(tally) => tally.record(value, times),
+        None => {
+            let tally = bind();
+            tally.record(value, times);
+            tallies.insert(topic.into(), tally);
+        }
+    }
 }
 
 /// A handler's tries of events of one type.
@@ -235,15 +253,9 @@ impl Observer for Recorder {
     }
 
     fn finished(&self, topic_partition: &TopicPartition, took: Duration, events: u64) {
-        let mut series = self.series();
-        let tally = match series.finished.get(&topic_partition.topic) {
-            Some(tally) => tally,
-            None => {
-                let tally = self.instruments.consume_duration.bind(&[destination(&topic_partition.topic)]);
-                series.finished.entry(topic_partition.topic.clone()).or_insert(tally)
-            }
-        };
-        tally.record(milliseconds(took), events);
+        let topic = &topic_partition.topic;
+        let bind = || self.instruments.consume_duration.bind(&[destination(topic)]);
+        record(&mut self.series().finished, topic, bind, milliseconds(took), events);
     }
 
     fn load(&self, load: Vec<HandlerLoad>) {
@@ -353,8 +365,9 @@ impl Observer for Recorder {
 
     fn published(&self, topic: &str, event_types: &[String], took: Duration, refused: bool) {
         if !refused {
-            self.instruments.publish_duration.bind(&[destination(topic)]).record(milliseconds(took), 1);
-            self.instruments.batch_size.bind(&[]).record(event_types.len() as f64, 1);
+            let bind = || self.instruments.publish_duration.bind(&[destination(topic)]);
+            record(&mut self.series().published, topic, bind, milliseconds(took), 1);
+            self.batch_size.record(event_types.len() as f64, 1);
         }
         for event_type in event_types {
             let mut attributes =
