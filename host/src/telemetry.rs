@@ -190,6 +190,19 @@ impl Telemetry {
     }
 }
 
+/// With metrics on the page alone.
+#[cfg(test)]
+fn page_alone() -> Telemetry {
+    let config = config::Telemetry {
+        enable_metrics: true,
+        enable_tracing: false,
+        otlp_endpoint: None,
+        otlp_protocol: None,
+        export_logs: false,
+    };
+    Telemetry::start(&config).unwrap()
+}
+
 /// Sends the log from now on.
 fn exported_log(
     exporter: otlp::Watched<opentelemetry_otlp::LogExporter>,

@@ -199,14 +199,7 @@ mod tests {
     use super::*;
 
     fn sink() -> HandlerSink {
-        let config = crate::config::Telemetry {
-            enable_metrics: true,
-            enable_tracing: false,
-            otlp_endpoint: None,
-            otlp_protocol: None,
-            export_logs: false,
-        };
-        HandlerSink::new("h".into(), &Telemetry::start(&config).unwrap())
+        HandlerSink::new("h".into(), &crate::telemetry::page_alone())
     }
 
     fn count(sink: &HandlerSink, name: &str, attributes: &[(&str, &str)]) -> Result<(), &'static str> {

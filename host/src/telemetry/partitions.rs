@@ -143,7 +143,6 @@ fn attributes(status: &PartitionStatus, handler: Option<&str>) -> Vec<KeyValue> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::Telemetry;
 
     fn status(partition: i32, held_by: Vec<HolderStatus>) -> PartitionStatus {
         PartitionStatus {
@@ -162,14 +161,7 @@ mod tests {
 
     #[test]
     fn gauges_follow_what_is_held_and_disappear_with_it() {
-        let config = crate::config::Telemetry {
-            enable_metrics: true,
-            enable_tracing: false,
-            otlp_endpoint: None,
-            otlp_protocol: None,
-            export_logs: false,
-        };
-        let telemetry = Telemetry::start(&config).unwrap();
+        let telemetry = crate::telemetry::page_alone();
         let partitions = telemetry.partitions();
         let holder = HolderStatus { handler: Some("h".into()), state: "running", attempt: 1 };
         partitions.set(&"g".into(), vec![status(0, vec![holder]), status(1, vec![])]);

@@ -16,6 +16,8 @@ fn a_broker_that_goes_and_comes_back_is_one_disconnection() {
     let host = stage.start();
     stage.topic.write([event("a", "ack")]);
     stage.wait_final(1);
+    // What is scraped before that would count as a time without connection.
+    host.wait_metric(ACTIVE, &[], 1.0, SOON);
     let prometheus = Prometheus::scraping(Release::Debian, &[host.admin()], &["alerts.yml"]);
     let value = |query: &str| -> Result<f64, String> {
         let found = prometheus.query(query, now())?;
