@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use crate::config;
 use crate::telemetry::Telemetry;
 
+pub mod control;
 pub mod health;
 mod token;
 

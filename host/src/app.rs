@@ -7,22 +7,25 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, unbounded};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::admin::control::Control;
 use crate::admin::{self, Health};
-use crate::config::{self, Config};
+use crate::config::{Config, Source};
 use crate::delivery::buffer::Buffer;
 use crate::delivery::engine::{Subscription, Summary};
-use crate::delivery::ports::{Observer, Signal};
+use crate::delivery::ports::Observer;
 use crate::kafka::Cluster;
 use crate::kafka::producer::SharedProducer;
 use crate::sandbox::ports::GuestSink;
 use crate::telemetry::Telemetry;
 
+pub mod files;
+pub mod fleet;
 pub mod group;
 pub mod handlers;
 pub mod lag;
@@ -30,11 +33,13 @@ pub mod native;
 pub mod topics;
 pub mod watch;
 
-use group::Group;
-use handlers::LoadedHandler;
+use files::Files;
+use fleet::{Fleet, Means};
+use handlers::{LoadedHandler, Loader};
 use lag::Lag;
 use native::Natives;
-use watch::{BrokerWatch, GroupWatch};
+use topics::Readers;
+use watch::BrokerWatch;
 
 /// How long the parts may take to close after the engines have drained.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
@@ -75,23 +80,25 @@ pub struct Additions<'a> {
     pub sinks: Option<Sinks<'a>>,
     /// Never use the packed way in, even of a component that has it.
     pub typed: bool,
+    /// Where the configuration came from, for reloads. `None`: it is not read again.
+    pub source: Option<Source>,
 }
 
 impl<'a> Additions<'a> {
     /// Nothing but somebody who watches.
     pub fn watched(watch: Watch<'a>) -> Self {
-        Additions { watch, natives: Natives::new(), sinks: None, typed: false }
+        Additions { watch, natives: Natives::new(), sinks: None, typed: false, source: None }
     }
 }
 
 /// A running host.
 pub struct Host {
-    config: Config,
     health: Arc<Health>,
     telemetry: Arc<Telemetry>,
-    groups: Vec<Group>,
+    fleet: Arc<Fleet>,
     handlers: Vec<Subscription>,
     lag: Option<Lag>,
+    files: Files,
     failures: Receiver<anyhow::Error>,
     admin: SocketAddr,
     // Dropped in this order: guests first, so that what they still say is heard.
@@ -124,85 +131,45 @@ impl Host {
         let admin = services.block_on(admin::serve(&config.admin, health.clone(), telemetry.clone()))?;
         tracing::info!(address = %admin, "admin server: /metrics /healthz /readyz /api/v1/partitions");
 
-        let loaded = handlers::load(&config, guests.handle(), &telemetry, additions)?;
-        let (failed, failures) = unbounded();
-        let mut host = Host {
-            config,
-            health,
-            telemetry,
-            groups: Vec::new(),
-            handlers: Vec::new(),
-            lag: None,
-            failures,
-            admin,
-            guests,
-            services,
-        };
-        host.read(loaded, additions.watch, &failed)?;
-        Ok(host)
-    }
+        let loader = Loader::new(&config, guests.handle(), &telemetry, additions)?;
+        let loaded = loader.load(&config.handlers.iter().collect::<Vec<_>>(), additions.sinks);
+        let loaded = loaded.map_err(|wrong| StartError::Handlers(wrong.iter().map(ToString::to_string).collect()))?;
+        let subscriptions = loaded.iter().map(LoadedHandler::subscription).collect();
 
-    fn read(
-        &mut self,
-        loaded: Vec<LoadedHandler>,
-        watch: Watch<'_>,
-        failed: &Sender<anyhow::Error>,
-    ) -> anyhow::Result<()> {
-        let cluster = if self.config.telemetry.enable_metrics {
-            Cluster::watched(self.config.kafka.clone(), Arc::new(BrokerWatch(self.telemetry.clone())))
+        let cluster = if config.telemetry.enable_metrics {
+            Cluster::watched(config.kafka.clone(), Arc::new(BrokerWatch(telemetry.clone())))
         } else {
-            Cluster::new(self.config.kafka.clone())
+            Cluster::new(config.kafka.clone())
         };
-        let producer = SharedProducer::new(&cluster)?;
-        let buffer = Buffer::new(self.config.delivery.max_buffer);
-        let mut by_group: Vec<(config::GroupName, Vec<LoadedHandler>)> = Vec::new();
-        for handler in loaded {
-            self.handlers.push(handler.subscription());
-            let name = self.config.kafka.group_of(&handler.config).context("the name of a handler's own group")?;
-            match by_group.iter_mut().find(|(group, _)| *group == name) {
-                Some((_, handlers)) => handlers.push(handler),
-                None => by_group.push((name, vec![handler])),
-            }
-        }
-        if by_group.is_empty() {
-            tracing::warn!(dir = %self.config.handlers_dir.display(), "there are no handlers: nothing is read");
-        }
-        self.health.loaded(by_group.iter().map(|(name, _)| name.to_string()));
-        for (name, handlers) in by_group {
-            let membership =
-                GroupWatch { group: name.to_string(), health: self.health.clone(), telemetry: self.telemetry.clone() };
-            let group = Group::start(group::Parts {
-                config: &self.config,
-                name,
-                handlers,
-                cluster: &cluster,
-                producer: &producer,
-                buffer: &buffer,
-                membership: Arc::new(membership),
-                telemetry: &self.telemetry,
-                watch,
-                guests: self.guests.handle(),
-                failed: failed.clone(),
-            })?;
-            self.groups.push(group);
-        }
-        if self.config.telemetry.enable_metrics {
-            self.lag = Some(Lag::watch(&cluster, self.telemetry.partitions())?);
-        }
-        let subscriptions = self.groups.iter().map(|group| topics::Reader {
-            group: group.name.clone(),
-            consumer: group.consumer.clone(),
-            topics: group.topics.clone(),
-        });
-        let subscriptions = subscriptions.collect();
-        let watcher = topics::Watcher::new(&self.config, &cluster, subscriptions, self.health.clone())?;
-        let failed = failed.clone();
-        self.services.spawn(async move {
+        let (failed, failures) = unbounded();
+        let readers = Arc::new(Readers::default());
+        let watcher = topics::Watcher::new(&config, &cluster, readers.clone(), health.clone())?;
+        let lag =
+            if config.telemetry.enable_metrics { Some(Lag::watch(&cluster, telemetry.partitions())?) } else { None };
+        let means = Means {
+            loader,
+            producer: SharedProducer::new(&cluster)?,
+            cluster,
+            buffer: Buffer::new(config.delivery.max_buffer),
+            health: health.clone(),
+            telemetry: telemetry.clone(),
+            readers,
+            guests: guests.handle().clone(),
+            failed: failed.clone(),
+        };
+        let fleet = Fleet::start(means, config.clone(), additions.source.clone(), loaded, additions.watch)?;
+        services.spawn(async move {
             if let Err(error) = watcher.run().await {
                 let _ = failed.send(error);
             }
         });
-        Ok(())
+        let files = Files::watch(&fleet)?;
+        Ok(Host { health, telemetry, fleet, handlers: subscriptions, lag, files, failures, admin, guests, services })
+    }
+
+    /// What may be done to the handlers while they run.
+    pub fn control(&self) -> Arc<dyn Control> {
+        self.fleet.clone()
     }
 
     /// Where the admin server listens.
@@ -210,7 +177,7 @@ impl Host {
         self.admin
     }
 
-    /// What each handler gets.
+    /// What each handler got at the start.
     pub fn handlers(&self) -> &[Subscription] {
         &self.handlers
     }
@@ -241,23 +208,13 @@ impl Host {
     /// Drains within the configured time, commits, leaves the groups, and exports the last metrics.
     pub fn stop(self) -> Ended {
         self.health.draining();
-        let started = Instant::now();
-        for group in &self.groups {
-            group.signal(Signal::Shutdown);
-        }
-        let deadline = started + self.config.delivery.shutdown_timeout + CLOSE_TIMEOUT;
-        let mut ended = Ended { summary: Summary::default(), complete: true };
-        for group in self.groups {
-            match group.join(deadline) {
-                Some(summary) => ended.summary += summary,
-                None => ended.complete = false,
-            }
-        }
+        drop(self.files);
+        let (summary, complete) = self.fleet.stop();
         drop(self.lag);
         self.guests.shutdown_background();
         self.telemetry.shutdown();
         self.services.shutdown_background();
-        ended
+        Ended { summary, complete }
     }
 }
 

@@ -47,6 +47,7 @@ pub use grants::{Grants, HttpOrigin, Scheme};
 pub use handler::{Group, Handler, Isolation};
 pub use kafka::{Kafka, OffsetReset};
 pub use limits::Limits;
+pub use load::Source;
 pub use name::{BadName, GroupName, HandlerName, TopicName};
 pub use pattern::{BadPattern, Pattern};
 pub use policy::{Ordering, Quarantine, RetryPolicy};

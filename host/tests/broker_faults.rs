@@ -20,8 +20,9 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use sandbus::config::{Config, DeadLetters, Ordering, Pattern, RetryPolicy, TopicName};
 use sandbus::delivery::buffer::Buffer;
 use sandbus::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Subscription, Summary};
+use sandbus::delivery::handler::Deployment;
 use sandbus::delivery::partition::{HandlerIndex, Policy};
-use sandbus::delivery::ports::{Guests, Observer, Ran, Signal, Tried, Try};
+use sandbus::delivery::ports::{Instances, Observer, Ran, Signal, Tried, Try};
 use sandbus::delivery::report::PartitionReport;
 use sandbus::delivery::scheduler::Timing;
 use sandbus::delivery::verdict::Ending;
@@ -87,8 +88,8 @@ struct Native {
     signals: Sender<Signal>,
 }
 
-impl Guests for Native {
-    fn run(&self, handler: HandlerIndex, batch: Vec<Try>) {
+impl Instances for Native {
+    fn run(&self, batch: Vec<Try>) {
         let tried = batch.into_iter().map(|run| {
             let key = run.event.record.key().unwrap().to_vec();
             self.seen.handled.lock().unwrap().insert(String::from_utf8(key.clone()).unwrap());
@@ -98,11 +99,11 @@ impl Guests for Native {
             Tried { run, ending: Some(Ending::Ack), outbox, wall, cpu, memory: 0 }
         });
         let ran = Ran { tried: tried.collect(), ..Ran::default() };
-        self.signals.send(Signal::Ran(handler, ran)).unwrap();
+        self.signals.send(Signal::Ran(0, Deployment::default(), ran)).unwrap();
     }
 
-    fn run_here(&self, handler: HandlerIndex, batch: Vec<Try>) -> Option<Ran> {
-        self.run(handler, batch);
+    fn run_here(&self, batch: Vec<Try>) -> Option<Ran> {
+        self.run(batch);
         None
     }
 }
@@ -149,11 +150,12 @@ impl World {
             signals,
             consumer: Box::new(consumer),
             producer: Box::new(producer.door(signals_in.clone())),
-            guests: Box::new(Native { seen: seen.clone(), signals: signals_in.clone() }),
             observer: seen.clone(),
             tracer: None,
+            proofs: Box::new(|_, _| ()),
         };
-        let engine = Engine::new(settings_of_engine(), vec![handler()], doors);
+        let native = Native { seen: seen.clone(), signals: signals_in.clone() };
+        let engine = Engine::new(settings_of_engine(), vec![handler(native)], doors);
         let (ended_in, ended) = bounded(1);
         std::thread::spawn(move || ended_in.send(engine.run()));
         World { brokers, seen, signals: signals_in, ended, written: 0 }
@@ -213,7 +215,7 @@ fn settings_of_engine() -> EngineSettings {
     }
 }
 
-fn handler() -> EngineHandler {
+fn handler(native: Native) -> EngineHandler {
     let retry = RetryPolicy {
         max_retries: 0,
         base_delay: Duration::from_millis(1),
@@ -229,8 +231,11 @@ fn handler() -> EngineHandler {
         },
         ordering: Ordering::Key,
         policy: Policy { retry, dead_letters: true },
+        quarantine: None,
         concurrency: 8,
         max_batch: 1,
+        deployment: Deployment::default(),
+        instances: Arc::new(native),
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, unbounded};
 use sandbus::app::handlers;
 use sandbus::config::Config;
-use sandbus::delivery::ports::{Ran, Try};
+use sandbus::delivery::ports::{Instances as _, Ran, Try};
 use sandbus::delivery::scheduler::DeliveryId;
 use sandbus::delivery::verdict::{Ending, FaultKind};
 use sandbus::event::{Event, RecordBuilder};

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use foldhash::fast::FixedState;
 use sandbus::config::RetryPolicy;
 use sandbus::delivery::buffer::{Account, Buffer};
+use sandbus::delivery::handler::Deployment;
 use sandbus::delivery::partition::{Arrival, HandlerIndex, Policy};
-use sandbus::delivery::scheduler::{Assignment, Command, Rules, Scheduler, Timing};
+use sandbus::delivery::scheduler::{Assignment, Command, Ended, Rules, Scheduler, Timing};
 use sandbus::delivery::verdict::Ending;
 use sandbus::event::TopicPartition;
 
@@ -46,10 +47,9 @@ impl Group {
             shutdown_timeout: Duration::from_secs(25),
         };
         let concurrency = u32::try_from(in_flight).unwrap();
-        let rules = vec![
-            Rules { policy: Policy { retry, dead_letters: true }, concurrency, max_batch: 1 };
-            usize::from(handlers)
-        ];
+        let (policy, deployment) = (Policy { retry, dead_letters: true }, Deployment::default());
+        let rules = Rules { policy, quarantine: None, concurrency, max_batch: 1, deployment };
+        let rules = vec![rules; usize::from(handlers)];
         let mut scheduler = Scheduler::new(timing, &rules, Instant::now());
         let account = Buffer::new(1 << 40).open(1_000_000, Arc::new(|| {}));
         scheduler.assigned(PARTITION, TopicPartition { topic: "t".into(), partition: 0 }, None, account.clone());
@@ -109,9 +109,11 @@ impl Group {
             for command in self.running.drain(..) {
                 let Command::Run(handler, batch) = command else { continue };
                 for run in &batch {
-                    self.scheduler.ended(run.id, &Ending::Ack, false, now, 0.5, &mut self.commands);
+                    let (ending, deployment) = (&Ending::Ack, Deployment::default());
+                    let ended = Ended { id: run.id, attempt: run.attempt, deployment, ending, settles_later: false };
+                    self.scheduler.ended(handler, ended, now, 0.5, &mut self.commands);
                 }
-                self.scheduler.idle(handler, batch.len(), Duration::ZERO);
+                self.scheduler.idle(handler, Deployment::default(), batch.len(), Duration::ZERO);
             }
         }
     }

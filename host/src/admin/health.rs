@@ -28,9 +28,22 @@ impl Health {
         state.groups = groups.into_iter().map(|group| (group, false)).collect();
     }
 
+    /// One more group is to be joined.
+    pub fn joins(&self, group: &str) {
+        self.state().groups.entry(group.to_owned()).or_insert(false);
+    }
+
+    /// A group is left.
+    pub fn leaves(&self, group: &str) {
+        self.state().groups.remove(group);
+    }
+
     /// An assignment of a group has arrived.
     pub fn assigned(&self, group: &str) {
-        self.state().groups.insert(group.to_owned(), true);
+        // One that was left may still say so.
+        if let Some(assigned) = self.state().groups.get_mut(group) {
+            *assigned = true;
+        }
     }
 
     /// Source topics that are not there.

@@ -1,9 +1,10 @@
 //! One consumer group: its consumer, its engine, and its handlers' instances.
 
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -16,8 +17,9 @@ use crate::config::{Config, DeadLetters, GroupName, Pattern, TopicName, redrive_
 use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::buffer::Buffer;
 use crate::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Summary};
+use crate::delivery::handler::{Ask, Change, Deployment};
 use crate::delivery::partition::{HandlerIndex, Policy};
-use crate::delivery::ports::{Guests, Observer, Ran, Signal, Tracer, Tried, Try};
+use crate::delivery::ports::{Instances, Observer, Proof, Ran, Signal, Tracer, Tried};
 use crate::delivery::report::{HandlerLoad, PartitionReport};
 use crate::delivery::scheduler::Timing;
 use crate::event::TopicPartition;
@@ -29,14 +31,30 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::recorder::{Recorder, Watched};
 use crate::telemetry::spans::GroupTracer;
 
+/// How long an engine may take to change, which waits for nothing.
+const CHANGE: Duration = Duration::from_secs(10);
+
+/// One version of a handler, put to work.
+#[derive(Clone)]
+pub struct Generation {
+    /// Its code and what is configured.
+    pub loaded: LoadedHandler,
+    /// Counts the handler's versions in this process, from 1.
+    pub number: u32,
+    /// What its tries belong to.
+    pub deployment: Deployment,
+    /// When it was put to work.
+    pub since: SystemTime,
+}
+
 /// What a group is made of.
 pub struct Parts<'a> {
     /// The whole configuration.
     pub config: &'a Config,
     /// The group.
     pub name: GroupName,
-    /// Its handlers.
-    pub handlers: Vec<LoadedHandler>,
+    /// Its handlers, by their indices.
+    pub handlers: &'a [Generation],
     /// The cluster.
     pub cluster: &'a Cluster,
     /// The process's producer.
@@ -53,6 +71,8 @@ pub struct Parts<'a> {
     pub guests: &'a Handle,
     /// Told when a thread ends unasked.
     pub failed: Sender<anyhow::Error>,
+    /// Told what becomes of new generations.
+    pub proofs: Sender<(GroupName, HandlerIndex, Proof)>,
 }
 
 /// A running group.
@@ -61,8 +81,12 @@ pub struct Group {
     pub name: GroupName,
     /// To its consumer.
     pub consumer: ConsumerHandle,
-    /// Topics that its handlers read.
-    pub topics: Vec<TopicName>,
+    dead_letters: bool,
+    guests: Handle,
+    recorder: Arc<Recorder>,
+    tracer: Option<Arc<GroupTracer>>,
+    /// How many handlers it has had.
+    handlers: HandlerIndex,
     signals: Sender<Signal>,
     summary: Receiver<Summary>,
     consumer_thread: JoinHandle<()>,
@@ -74,14 +98,11 @@ impl Group {
     /// # Errors
     /// Where a client or a thread cannot be made.
     pub fn start(parts: Parts<'_>) -> anyhow::Result<Group> {
-        let Parts { config, name, handlers, cluster, producer, buffer, membership, telemetry, watch, guests, failed } =
-            parts;
+        let Parts { config, name, handlers, cluster, producer, buffer, telemetry, watch, guests, .. } = parts;
         // Bounded by what the partitions' accounts admit.
         let (readings_in, readings) = unbounded();
         let (signals_in, signals) = unbounded();
-        let mut topics: Vec<TopicName> = handlers.iter().flat_map(|handler| handler.config.topics.clone()).collect();
-        topics.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-        topics.dedup();
+        let topics = topics_of(handlers.iter());
         let reading = consumer::Settings {
             group: name.to_string(),
             sources: topics.iter().map(ToString::to_string).collect(),
@@ -89,45 +110,130 @@ impl Group {
             window: config.delivery.window.get(),
             buffer: buffer.clone(),
         };
-        let (consumer, thread) = consumer::start(cluster, reading, readings_in, membership)?;
+        let (consumer, thread) = consumer::start(cluster, reading, readings_in, parts.membership)?;
+        let failed = parts.failed;
         let consumer_thread = std::thread::spawn(move || {
             let ended = thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the consumer's thread panicked")));
             if let Err(error) = ended {
                 let _ = failed.send(error);
             }
         });
-        let names: Vec<Arc<str>> = handlers.iter().map(|handler| handler.config.name.shared()).collect();
-        let watched = handlers.iter().map(|handler| Watched {
-            name: handler.config.name.shared(),
-            digest: handler.component.digest.clone(),
-            event_types: handler.events.iter().filter_map(Pattern::exact).collect(),
-        });
-        let recorder: Arc<dyn Observer> = Arc::new(Recorder::new(telemetry, name.as_str(), watched));
-        let tracer = config.telemetry.enable_tracing.then(|| {
-            let tracer = GroupTracer::new(telemetry.spans().clone(), name.as_str(), names.clone());
-            Arc::new(tracer) as Arc<dyn Tracer>
-        });
-        let observer = match watch(&names) {
-            Some(watch) => Arc::new(Both(recorder, watch)),
-            None => recorder,
+        let names: Vec<Arc<str>> = handlers.iter().map(|handler| handler.loaded.config.name.shared()).collect();
+        let recorder = Arc::new(Recorder::new(telemetry, name.as_str(), handlers.iter().map(watched)));
+        let tracer = config
+            .telemetry
+            .enable_tracing
+            .then(|| Arc::new(GroupTracer::new(telemetry.spans().clone(), name.as_str(), names.clone())));
+        let observer: Arc<dyn Observer> = match watch(&names) {
+            Some(watch) => Arc::new(Both(recorder.clone(), watch)),
+            None => recorder.clone(),
         };
+        let (proofs, group) = (parts.proofs, name.clone());
         let doors = Doors {
             readings,
             signals,
             consumer: Box::new(consumer.clone()),
             producer: Box::new(producer.door(signals_in.clone())),
-            guests: Box::new(Pools::start(&handlers, guests, &signals_in)?),
             observer,
-            tracer,
+            tracer: tracer.clone().map(|tracer| tracer as Arc<dyn Tracer>),
+            proofs: Box::new(move |handler, proof| {
+                // At the end nobody listens.
+                let _ = proofs.send((group.clone(), handler, proof));
+            }),
         };
-        let handlers = handlers.iter().map(|handler| engine_handler(handler, config)).collect();
-        let engine = Engine::new(settings(config, &name), handlers, doors);
+        let dead_letters = matches!(config.delivery.dead_letters, DeadLetters::Topic { .. });
         let (summary_in, summary) = bounded(1);
+        let count = HandlerIndex::try_from(handlers.len()).context("too many handlers")?;
+        let mut group = Group {
+            name: name.clone(),
+            consumer,
+            dead_letters,
+            guests: guests.clone(),
+            recorder,
+            tracer,
+            handlers: count,
+            signals: signals_in,
+            summary,
+            consumer_thread,
+        };
+        let handlers = (0..).zip(handlers).map(|(index, handler)| group.engine_handler(index, handler));
+        let engine = Engine::new(settings(config, &name), handlers.collect::<anyhow::Result<_>>()?, doors);
+        group.handlers = count;
         std::thread::Builder::new()
             .name(format!("engine-{name}"))
             .spawn(move || summary_in.send(engine.run()))
             .context("cannot start the engine's thread")?;
-        Ok(Group { name, consumer, topics, signals: signals_in, summary, consumer_thread })
+        Ok(group)
+    }
+
+    /// One more handler. Answers its index.
+    ///
+    /// # Errors
+    /// Where the engine has ended, or a thread cannot be started.
+    pub fn add(&mut self, handler: &Generation) -> anyhow::Result<HandlerIndex> {
+        let index = self.handlers;
+        let more = index.checked_add(1).context("the group has had too many handlers: restart the host")?;
+        let made = self.engine_handler(index, handler)?;
+        self.recorder.add(&watched(handler));
+        if let Some(tracer) = &self.tracer {
+            tracer.add(handler.loaded.config.name.shared());
+        }
+        self.handlers = more;
+        self.ask(Change::Add(Box::new(made)))?;
+        Ok(index)
+    }
+
+    /// Another generation of a handler. Started tries end where they are.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn deploy(
+        &self,
+        index: HandlerIndex,
+        handler: &Generation,
+        rollback_after: Option<NonZero<u32>>,
+    ) -> anyhow::Result<()> {
+        let generation = Box::new(self.engine_handler(index, handler)?);
+        self.ask(Change::Deploy { handler: index, generation, rollback_after })
+    }
+
+    /// Changes something about its handlers, and waits until that is done.
+    ///
+    /// # Errors
+    /// Where the engine has ended.
+    pub fn ask(&self, change: Change) -> anyhow::Result<()> {
+        let (done, is_done) = bounded(1);
+        self.signal(Signal::Change(Ask { change, done }));
+        is_done
+            .recv_timeout(CHANGE)
+            .map_err(|_| anyhow::anyhow!("the engine of the group {} does not answer", self.name))
+    }
+
+    fn engine_handler(&self, index: HandlerIndex, handler: &Generation) -> anyhow::Result<EngineHandler> {
+        let Generation { loaded, deployment, .. } = handler;
+        let (deployment, signals) = (*deployment, self.signals.clone());
+        let report: Report = Arc::new(move |ran: Ran| {
+            let _ = signals.send(Signal::Ran(index, deployment, ran));
+        });
+        let (config, settings) = (&loaded.config, &loaded.settings);
+        let concurrency = config.concurrency.get();
+        let instances: Arc<dyn Instances> = match &loaded.native {
+            Some(make) => Arc::new(NativePool::start(make, settings, concurrency, &report)?),
+            None => Arc::new(Pool::new(&self.guests, &loaded.component, settings, concurrency, report)),
+        };
+        Ok(EngineHandler {
+            name: config.name.shared(),
+            digest: loaded.component.digest.clone(),
+            subscription: loaded.subscription(),
+            ordering: config.ordering,
+            policy: Policy { retry: config.retry, dead_letters: self.dead_letters },
+            quarantine: config.quarantine,
+            concurrency,
+            // A fresh instance has one event.
+            max_batch: if settings.fresh { 1 } else { MAX_BATCH },
+            deployment,
+            instances,
+        })
     }
 
     /// Tells the engine.
@@ -150,8 +256,23 @@ impl Group {
     }
 }
 
+/// Topics that these handlers read, in order, each once.
+pub fn topics_of<'a>(handlers: impl Iterator<Item = &'a Generation>) -> Vec<TopicName> {
+    let mut topics: Vec<TopicName> = handlers.flat_map(|handler| handler.loaded.config.topics.clone()).collect();
+    topics.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    topics.dedup();
+    topics
+}
+
+fn watched(handler: &Generation) -> Watched<'_> {
+    Watched {
+        name: handler.loaded.config.name.shared(),
+        event_types: handler.loaded.events.iter().filter_map(Pattern::exact).collect(),
+    }
+}
+
 /// The redrive topic of each source, where there are dead letters.
-fn redrives(config: &Config, group: &GroupName, sources: &[TopicName]) -> HashMap<String, String> {
+pub fn redrives(config: &Config, group: &GroupName, sources: &[TopicName]) -> HashMap<String, String> {
     match config.delivery.dead_letters {
         DeadLetters::Topic { .. } => {
             sources.iter().map(|source| (source.to_string(), redrive_topic(source.as_str(), group.as_str()))).collect()
@@ -170,63 +291,6 @@ fn settings(config: &Config, name: &GroupName) -> EngineSettings {
             drain_timeout: delivery.drain_timeout,
             shutdown_timeout: delivery.shutdown_timeout,
         },
-    }
-}
-
-fn engine_handler(handler: &LoadedHandler, config: &Config) -> EngineHandler {
-    let dead_letters = matches!(config.delivery.dead_letters, DeadLetters::Topic { .. });
-    EngineHandler {
-        name: handler.config.name.shared(),
-        digest: handler.component.digest.clone(),
-        subscription: handler.subscription(),
-        ordering: handler.config.ordering,
-        policy: Policy { retry: handler.config.retry, dead_letters },
-        concurrency: handler.config.concurrency.get(),
-        // A fresh instance has one event.
-        max_batch: if handler.settings.fresh { 1 } else { MAX_BATCH },
-    }
-}
-
-/// The instances of a group's handlers, by index.
-struct Pools(Vec<Instances>);
-
-/// The instances of one handler.
-enum Instances {
-    Component(Pool),
-    Native(NativePool),
-}
-
-impl Pools {
-    fn start(handlers: &[LoadedHandler], runtime: &Handle, signals: &Sender<Signal>) -> anyhow::Result<Pools> {
-        let pools = handlers.iter().enumerate().map(|(index, handler)| {
-            let signals = signals.clone();
-            let report: Report = Arc::new(move |ran| {
-                let _ = signals.send(Signal::Ran(index as HandlerIndex, ran));
-            });
-            let (concurrency, settings) = (handler.config.concurrency.get(), &handler.settings);
-            Ok(match &handler.native {
-                Some(make) => Instances::Native(NativePool::start(make, settings, concurrency, &report)?),
-                None => Instances::Component(Pool::new(runtime, &handler.component, settings, concurrency, report)),
-            })
-        });
-        Ok(Pools(pools.collect::<anyhow::Result<_>>()?))
-    }
-}
-
-impl Guests for Pools {
-    fn run(&self, handler: HandlerIndex, batch: Vec<Try>) {
-        match self.0.get(usize::from(handler)) {
-            Some(Instances::Component(pool)) => pool.run(batch),
-            Some(Instances::Native(pool)) => pool.run(batch),
-            None => {}
-        }
-    }
-
-    fn run_here(&self, handler: HandlerIndex, batch: Vec<Try>) -> Option<Ran> {
-        match self.0.get(usize::from(handler))? {
-            Instances::Component(pool) => pool.run_here(batch),
-            Instances::Native(pool) => pool.run_here(batch),
-        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! Loads the configured handlers: all of them, or none.
+//! Loads handlers: from what is configured to what can run.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Builder;
@@ -7,9 +8,9 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 
-use super::native::MakeNative;
-use super::{Additions, StartError};
-use crate::config::{self, Config, Pattern};
+use super::native::{MakeNative, Natives};
+use super::{Additions, Sinks};
+use crate::config::{self, Config, HandlerName, Pattern};
 use crate::delivery::engine::Subscription;
 use crate::sandbox::Sandbox;
 use crate::sandbox::component::Component;
@@ -18,6 +19,7 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::guest::HandlerSink;
 
 /// A handler that can run.
+#[derive(Clone)]
 pub struct LoadedHandler {
     /// What was configured.
     pub config: config::Handler,
@@ -48,32 +50,86 @@ pub fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
     Ok(sandbox.cached_in(config.sandbox.cache.as_deref()))
 }
 
-/// Loads every handler.
-///
-/// # Errors
-/// Every handler that cannot be loaded, with its reason.
-pub fn load(
-    config: &Config,
-    guests: &Handle,
-    telemetry: &Telemetry,
-    additions: &Additions<'_>,
-) -> Result<Vec<LoadedHandler>, StartError> {
-    let started = Instant::now();
-    let sandbox = sandbox(config)?;
-    let wanted = config.handlers.iter().map(|handler| {
-        let sink = match additions.sinks {
-            Some(sinks) => sinks(handler.name.as_str()),
-            None => Arc::new(HandlerSink::new(handler.name.shared(), telemetry)),
-        };
-        let settings = HandlerSettings { typed: additions.typed, ..HandlerSettings::new(handler, sink) };
-        (handler, Arc::new(settings))
-    });
-    let mut loaded = load_all(&sandbox, guests, &wanted.collect::<Vec<_>>()).map_err(StartError::Handlers)?;
-    for handler in &mut loaded {
-        handler.native = additions.natives.get(handler.config.name.as_str()).cloned();
+/// What every handler of a host is loaded with.
+pub struct Loader {
+    sandbox: Sandbox,
+    guests: Handle,
+    telemetry: Arc<Telemetry>,
+    natives: Natives,
+    typed: bool,
+}
+
+impl Loader {
+    /// For a host with this configuration.
+    ///
+    /// # Errors
+    /// Where the platform has no room for its instances.
+    pub fn new(
+        config: &Config,
+        guests: &Handle,
+        telemetry: &Arc<Telemetry>,
+        additions: &Additions<'_>,
+    ) -> anyhow::Result<Loader> {
+        Ok(Loader {
+            sandbox: sandbox(config)?,
+            guests: guests.clone(),
+            telemetry: telemetry.clone(),
+            natives: additions.natives.clone(),
+            typed: additions.typed,
+        })
     }
-    tracing::info!(handlers = loaded.len(), took_ms = millis(started), "all handlers are loaded");
-    Ok(loaded)
+
+    /// Loads these, as many at a time as there are cores: all of them, or none.
+    ///
+    /// # Errors
+    /// Every one that cannot be loaded, with its reason.
+    pub fn load(
+        &self,
+        handlers: &[&config::Handler],
+        sinks: Option<Sinks<'_>>,
+    ) -> Result<Vec<LoadedHandler>, Vec<Unloadable>> {
+        let started = Instant::now();
+        let wanted = handlers.iter().map(|handler| {
+            let sink = match sinks {
+                Some(sinks) => sinks(handler.name.as_str()),
+                None => Arc::new(HandlerSink::new(handler.name.shared(), &self.telemetry)),
+            };
+            let settings = HandlerSettings { typed: self.typed, ..HandlerSettings::new(handler, sink) };
+            (*handler, Arc::new(settings))
+        });
+        let mut loaded = load_all(&self.sandbox, &self.guests, &wanted.collect::<Vec<_>>())?;
+        for handler in &mut loaded {
+            handler.native = self.natives.get(handler.config.name.as_str()).cloned();
+        }
+        tracing::info!(handlers = loaded.len(), took_ms = millis(started), "handlers are loaded");
+        Ok(loaded)
+    }
+
+    /// SHA-256 of a component's file, in hexadecimal.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn digest(&self, component: &Path) -> Result<Arc<str>, String> {
+        self.sandbox.digest(component).map_err(|error| error.to_string())
+    }
+}
+
+/// A handler that cannot be loaded.
+#[derive(Debug)]
+pub struct Unloadable {
+    /// Its name.
+    pub handler: HandlerName,
+    /// Its component's file.
+    pub component: PathBuf,
+    /// Why, for whoever configured it.
+    pub reason: String,
+}
+
+impl std::fmt::Display for Unloadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Unloadable { handler, component, reason } = self;
+        write!(f, "handler {:?}: {}: {reason}", handler.as_str(), component.display())
+    }
 }
 
 /// Loads these, as many at a time as there are cores.
@@ -84,7 +140,7 @@ pub fn load_all(
     sandbox: &Sandbox,
     guests: &Handle,
     wanted: &[(&config::Handler, Arc<HandlerSettings>)],
-) -> Result<Vec<LoadedHandler>, Vec<String>> {
+) -> Result<Vec<LoadedHandler>, Vec<Unloadable>> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
@@ -92,8 +148,11 @@ pub fn load_all(
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some((handler, settings)) = wanted.get(index) else { return done };
             let loaded = guests.block_on(load_one(sandbox, handler, settings.clone()));
-            let path = handler.component.display();
-            done.push((index, loaded.map_err(|error| format!("handler {:?}: {path}: {error}", handler.name.as_str()))));
+            let loaded = loaded.map_err(|reason| {
+                let (handler, component) = (handler.name.clone(), handler.component.clone());
+                Unloadable { handler, component, reason }
+            });
+            done.push((index, loaded));
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from).min(wanted.len());

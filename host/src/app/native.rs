@@ -11,10 +11,10 @@ use anyhow::Context as _;
 use crossbeam_channel::{Sender, unbounded};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::delivery::ports::{Ran, Tried, Try};
+use crate::delivery::ports::{Instances, Ran, Tried, Try};
 use crate::delivery::verdict::Ending;
 use crate::event::{Event, Outgoing};
-use crate::sandbox::pool::{Report, Workers};
+use crate::sandbox::pool::{Report, Rest, Workers};
 use crate::sandbox::state::HandlerSettings;
 
 /// One instance of a native handler.
@@ -72,15 +72,20 @@ impl NativePool {
         Ok(NativePool { instances, threads })
     }
 
-    /// Runs a batch on the next idle instance.
-    pub fn run(&self, batch: Vec<Try>) {
+    fn hand_over(&self, running: Running) {
+        // The threads end only when this sender is gone.
+        let _ = self.threads.send(running);
+    }
+}
+
+impl Instances for NativePool {
+    fn run(&self, batch: Vec<Try>) {
         if let Some(running) = self.instances.take(batch) {
             self.hand_over(running);
         }
     }
 
-    /// The same, but on this thread where an instance is idle. Answers the batch if it was.
-    pub fn run_here(&self, batch: Vec<Try>) -> Option<Ran> {
+    fn run_here(&self, batch: Vec<Try>) -> Option<Ran> {
         let (mut handler, batch) = self.instances.take(batch)?;
         let ran = run(&mut *handler, batch);
         if let Some(running) = self.instances.next(handler) {
@@ -88,11 +93,11 @@ impl NativePool {
         }
         Some(ran)
     }
+}
 
-    fn hand_over(&self, running: Running) {
-        // The threads end only when this sender is gone.
-        let _ = self.threads.send(running);
-    }
+impl Rest for Box<dyn NativeHandler> {
+    /// It has nothing to let go of.
+    fn rest(&mut self) {}
 }
 
 fn run(handler: &mut dyn NativeHandler, batch: Vec<Try>) -> Ran {

@@ -3,10 +3,11 @@
 //! one that was made again under its name is read from its beginning.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::Notify;
 
 use crate::admin::Health;
 use crate::config::{Config, DeadLetters, GroupName, TopicName, redrive_topic};
@@ -20,6 +21,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 const NONE_MISSING: Duration = Duration::from_secs(5);
 
 /// A group, and what its handlers read.
+#[derive(Clone)]
 pub struct Reader {
     /// The group.
     pub group: GroupName,
@@ -29,10 +31,37 @@ pub struct Reader {
     pub topics: Vec<TopicName>,
 }
 
+/// Who reads what now.
+#[derive(Default)]
+pub struct Readers {
+    list: Mutex<Vec<Reader>>,
+    changed: Notify,
+}
+
+impl Readers {
+    /// A group reads these topics, and no others.
+    pub fn set(&self, reader: Reader) {
+        let mut list = self.list();
+        list.retain(|other| other.group != reader.group);
+        list.push(reader);
+        self.changed.notify_one();
+    }
+
+    /// A group reads nothing more.
+    pub fn remove(&self, group: &GroupName) {
+        self.list().retain(|reader| reader.group != *group);
+        self.changed.notify_one();
+    }
+
+    fn list(&self) -> MutexGuard<'_, Vec<Reader>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// See the module's documentation.
 pub struct Watcher {
     topics: Arc<Topics>,
-    readers: Vec<Reader>,
+    readers: Arc<Readers>,
     dead_letters: DeadLetters,
     health: Arc<Health>,
     brokers: String,
@@ -46,7 +75,7 @@ impl Watcher {
     pub fn new(
         config: &Config,
         cluster: &Cluster,
-        readers: Vec<Reader>,
+        readers: Arc<Readers>,
         health: Arc<Health>,
     ) -> anyhow::Result<Watcher> {
         Ok(Watcher {
@@ -65,21 +94,32 @@ impl Watcher {
     /// without the other not be given again.
     pub async fn run(self) -> anyhow::Result<()> {
         let mut wanted: BTreeMap<String, bool> = BTreeMap::new();
-        for topic in self.readers.iter().flat_map(|reader| &reader.topics) {
-            wanted.insert(topic.to_string(), false);
-        }
-        self.health.missing(wanted.keys().cloned().collect());
         let (mut away, mut named, mut ids) = (false, Vec::new(), BTreeMap::new());
+        let (mut known, mut subscribed) = (Vec::new(), BTreeMap::<GroupName, Vec<String>>::new());
         loop {
-            match self.look(&mut wanted, &mut ids).await {
+            let readers = self.readers.list().clone();
+            let reads: Vec<_> = readers.iter().map(|reader| (reader.group.clone(), reader.topics.clone())).collect();
+            if reads != known {
+                known = reads;
+                // Also those that are there: a new reader's redrive topic may not be.
+                wanted = readers.iter().flat_map(|reader| &reader.topics).map(|t| (t.to_string(), false)).collect();
+                subscribed.retain(|group, _| readers.iter().any(|reader| reader.group == *group));
+                if named.is_empty() && subscribed.is_empty() {
+                    self.health.missing(wanted.keys().cloned().collect());
+                }
+            }
+            match self.look(&readers, &mut wanted, &mut ids).await {
                 Ok(changed) => {
                     if away {
                         tracing::info!(brokers = self.brokers, "Kafka answers");
                         away = false;
                     }
                     let missing: Vec<_> = wanted.iter().filter(|(_, ready)| !**ready).map(|(t, _)| t.clone()).collect();
+                    // One that comes back is assigned anew.
+                    subscribed
+                        .retain(|_, topics| topics.iter().all(|topic| wanted.get(topic).is_some_and(|ready| *ready)));
                     if changed {
-                        self.subscribe(&wanted);
+                        subscribe(&readers, &wanted, &mut subscribed);
                     }
                     if !missing.is_empty() && missing != named {
                         tracing::warn!(topics = missing.join(" "), "there is no such topic; waiting for it");
@@ -98,13 +138,15 @@ impl Watcher {
                 }
             }
             let complete = wanted.values().all(|ready| *ready);
-            tokio::time::sleep(if complete && !away { NONE_MISSING } else { AGAIN }).await;
+            let wait = if complete && !away { NONE_MISSING } else { AGAIN };
+            let _ = tokio::time::timeout(wait, self.readers.changed.notified()).await;
         }
     }
 
     /// Looks for every topic. Answers whether one has come.
     async fn look(
         &self,
+        readers: &[Reader],
         wanted: &mut BTreeMap<String, bool>,
         ids: &mut BTreeMap<String, TopicId>,
     ) -> Result<bool, TopicError> {
@@ -120,7 +162,7 @@ impl Watcher {
                 && ids.insert(topic.clone(), id).is_some_and(|before| before != id)
             {
                 tracing::warn!(topic, "the topic was made again; reading it from its beginning");
-                let readers = self.readers.iter().filter(|reader| reader.reads(topic));
+                let readers = readers.iter().filter(|reader| reader.reads(topic));
                 readers.for_each(|reader| reader.consumer.read_anew(topic.clone()));
             }
             if *ready {
@@ -132,7 +174,7 @@ impl Watcher {
                     self.topics.create(&dead_letters, partitions).await?;
                     tracing::info!(topic = dead_letters, partitions, "made the topic for dead letters");
                 }
-                for reader in self.readers.iter().filter(|reader| reader.reads(topic)) {
+                for reader in readers.iter().filter(|reader| reader.reads(topic)) {
                     let redrive = redrive_topic(topic, &reader.group);
                     if self.partitions(redrive.clone()).await?.is_none() {
                         self.topics.create_redrive(&redrive).await?;
@@ -156,14 +198,16 @@ impl Watcher {
         let topics = self.topics.clone();
         tokio::task::spawn_blocking(move || topics.id(&topic)).await.ok().flatten()
     }
+}
 
-    fn subscribe(&self, wanted: &BTreeMap<String, bool>) {
-        for Reader { consumer, topics, .. } in &self.readers {
-            let ready = |topic: &&TopicName| wanted.get(topic.as_str()).copied().unwrap_or_default();
-            let ready: Vec<String> = topics.iter().filter(ready).map(ToString::to_string).collect();
-            if !ready.is_empty() {
-                consumer.subscribe(ready);
-            }
+/// Tells each group what there is for it, if that is something else than before.
+fn subscribe(readers: &[Reader], wanted: &BTreeMap<String, bool>, subscribed: &mut BTreeMap<GroupName, Vec<String>>) {
+    for Reader { group, consumer, topics } in readers {
+        let ready = |topic: &&TopicName| wanted.get(topic.as_str()).copied().unwrap_or_default();
+        let ready: Vec<String> = topics.iter().filter(ready).map(ToString::to_string).collect();
+        if !ready.is_empty() && subscribed.get(group) != Some(&ready) {
+            consumer.subscribe(ready.clone());
+            subscribed.insert(group.clone(), ready);
         }
     }
 }

@@ -74,7 +74,8 @@ fn load(config: &Config) -> Result<Vec<LoadedHandler>, Vec<String>> {
     let sandbox = handlers::sandbox(config).map_err(|error| vec![format!("{error:#}")])?;
     let settings = |handler| Arc::new(HandlerSettings::new(handler, Arc::new(Silent)));
     let wanted: Vec<_> = config.handlers.iter().map(|handler| (handler, settings(handler))).collect();
-    handlers::load_all(&sandbox, runtime.handle(), &wanted)
+    let loaded = handlers::load_all(&sandbox, runtime.handle(), &wanted);
+    loaded.map_err(|wrong| wrong.iter().map(ToString::to_string).collect())
 }
 
 fn patterns(handler: &LoadedHandler) -> Vec<String> {

@@ -7,14 +7,15 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Done, Failure};
-use crate::app::{Host, StartError};
-use crate::config::Config;
+use crate::app::{Additions, Host, StartError};
+use crate::config::Source;
 use crate::delivery::engine::Summary;
 use crate::telemetry::log::{self, LogFormat};
 
 /// Run the host: read Kafka, run every handler, until SIGTERM
 ///
-/// SIGTERM or Ctrl-C finishes what runs, commits and leaves the group; a second one ends at once.
+/// SIGTERM or Ctrl-C finishes what runs, commits and leaves the group; a second one ends at once. SIGHUP reads the
+/// handlers' configuration again; a component's file that changes, or comes into the handlers' folder, needs no signal.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  sandbus run -c sandbus.toml\n  SANDBUS_KAFKA__BOOTSTRAP_SERVERS=kafka:9092 sandbus run --log-format json"
@@ -31,9 +32,11 @@ pub struct Run {
 impl Run {
     pub(super) fn run(self) -> Done {
         log::start(self.log_format, "info");
-        let config = Config::load(&self.config)?;
+        let source = Source::read(&self.config)?;
+        let config = source.config()?;
         super::accepted(&config.kafka)?;
-        let host = Host::start(config, &|_| None).map_err(|error| match error {
+        let additions = Additions { source: Some(source), ..Additions::watched(&|_| None) };
+        let host = Host::start_with(config, &additions).map_err(|error| match error {
             StartError::Handlers(_) => Failure::Usage(error.to_string()),
             StartError::Other(error) => error.into(),
         })?;
@@ -66,7 +69,16 @@ async fn wait(host: &Host) -> anyhow::Result<Option<anyhow::Error>> {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => tracing::warn!("SIGHUP: this version does not reload; restart it"),
+            _ = hangup.recv() => {
+                tracing::info!("SIGHUP: reading the configuration again");
+                let control = host.control();
+                // It compiles; signals are still heard.
+                tokio::task::spawn_blocking(move || {
+                    if let Err(error) = control.reload() {
+                        tracing::error!("the configuration is refused, and nothing has changed: {error}");
+                    }
+                });
+            }
             _ = look.tick() => {
                 if let Some(failure) = host.failure() {
                     return Ok(Some(failure));

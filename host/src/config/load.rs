@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::document::{self, Raw, Table};
@@ -17,18 +17,50 @@ use super::{
 /// Longest configuration file, in bytes.
 const FILE_MAX: u64 = 16 << 20;
 
+/// A configuration file's text, as it was read: the same text says more when files have come.
+#[derive(Clone, Debug)]
+pub struct Source {
+    file: PathBuf,
+    text: String,
+}
+
+impl Source {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let text = read_file(file)
+            .map_err(|fault| ConfigError { source_name: file.display().to_string(), faults: vec![*fault] })?;
+        Ok(Source { file: file.to_owned(), text })
+    }
+
+    /// Reads the file again.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn again(&self) -> Result<Self, ConfigError> {
+        Self::read(&self.file)
+    }
+
+    /// What it says, with the process environment. Paths in it are relative to its folder. The components and secret
+    /// files that it names are looked for.
+    ///
+    /// # Errors
+    /// With all that is wrong.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        let base_dir = self.file.parent().unwrap_or(Path::new(""));
+        read(&self.file.display().to_string(), &self.text, base_dir, &mut std::env::vars_os())
+    }
+}
+
 impl Config {
-    /// Reads a configuration file and the process environment. Paths in it are relative to its
-    /// folder. The components and secret files that it names are looked for.
+    /// Reads a configuration file and the process environment, as [`Source`] does.
     ///
     /// # Errors
     /// With all that is wrong.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let source = file.display().to_string();
-        let text =
-            read_file(file).map_err(|fault| ConfigError { source_name: source.clone(), faults: vec![*fault] })?;
-        let base_dir = file.parent().unwrap_or(Path::new(""));
-        read(&source, &text, base_dir, &mut std::env::vars_os())
+        Source::read(file)?.config()
     }
 
     /// Reads a configuration from text, with `environment` for the process environment. Paths in

@@ -10,22 +10,26 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, select};
 
+use super::handler::{Ask, Deployment};
 use super::incoming::Incoming;
-use super::partition::{Arrival, GivenUp, HandlerIndex, Lane, Policy};
-use super::ports::{Consumer, Guests, Observer, Producer, Ran, Reading, Signal, Tracer, Tried, Try};
+use super::partition::{Arrival, GivenUp, HandlerIndex, Lane};
+use super::ports::{Consumer, Observer, Producer, Proof, Ran, Reading, Signal, Tracer, Tried, Try};
 use super::report::PartitionReport;
-use super::scheduler::{Assignment, Command, DeliveryId, Rules, Run, Scheduler, Timing};
+use super::scheduler::{Assignment, Command, DeliveryId, Ended, Run, Scheduler, Timing};
 use super::verdict::{Ending, error_type};
-use crate::config::{DeadLetters, Ordering, Pattern, TopicName};
+use crate::config::{DeadLetters, Ordering};
 use crate::event::batch::Batch;
 use crate::event::{Event, Record};
 
+pub use super::handler::{EngineHandler, Subscription};
 pub use super::scheduler::Summary;
 
+mod lineup;
 mod outbound;
 #[cfg(test)]
 mod tests;
 
+use lineup::Lineup;
 use outbound::Outbound;
 
 /// How often the group's partitions are reported.
@@ -36,42 +40,6 @@ const OLD: Duration = Duration::from_millis(100);
 
 /// Messages of the inbox after which the time is looked at again.
 const TURN: usize = 256;
-
-/// Which events a handler is given: those of its topics whose type it wants.
-#[derive(Clone, Debug)]
-pub struct Subscription {
-    /// Topics that it reads.
-    pub topics: Vec<TopicName>,
-    /// Event types that it wants.
-    pub events: Vec<Pattern>,
-}
-
-impl Subscription {
-    /// Whether the event is one of them.
-    pub fn wants(&self, event: &Event) -> bool {
-        self.topics.iter().any(|topic| topic.as_str() == &**event.record.topic())
-            && self.events.iter().any(|pattern| pattern.matches(event.event_type()))
-    }
-}
-
-/// One handler, as the engine needs to know it.
-#[derive(Clone, Debug)]
-pub struct EngineHandler {
-    /// `handler.name`.
-    pub name: Arc<str>,
-    /// Of its component, in hexadecimal.
-    pub digest: Arc<str>,
-    /// What it is given.
-    pub subscription: Subscription,
-    /// What must stay in order.
-    pub ordering: Ordering,
-    /// Tries and waits.
-    pub policy: Policy,
-    /// Batches that may be under way at once.
-    pub concurrency: u32,
-    /// Events of one batch, at most.
-    pub max_batch: usize,
-}
 
 /// What holds for the whole group.
 #[derive(Clone, Debug)]
@@ -94,12 +62,12 @@ pub struct Doors {
     pub consumer: Box<dyn Consumer>,
     /// To the producer.
     pub producer: Box<dyn Producer>,
-    /// To the handlers' instances.
-    pub guests: Box<dyn Guests>,
     /// To whoever watches.
     pub observer: Arc<dyn Observer>,
     /// To who follows events, if anybody does.
     pub tracer: Option<Arc<dyn Tracer>>,
+    /// Told what becomes of new generations.
+    pub proofs: Box<dyn Fn(HandlerIndex, Proof) + Send>,
 }
 
 /// A record that is held until it is final.
@@ -149,20 +117,20 @@ enum Unread {
 pub struct Engine {
     group: Arc<str>,
     dead_letters: bool,
-    handlers: Vec<EngineHandler>,
+    lineup: Lineup,
     readings: Receiver<Reading>,
     signals: Receiver<Signal>,
     consumer: Box<dyn Consumer>,
-    guests: Box<dyn Guests>,
     observer: Arc<dyn Observer>,
     tracer: Option<Arc<dyn Tracer>>,
+    proofs: Box<dyn Fn(HandlerIndex, Proof) + Send>,
     scheduler: Scheduler<Held>,
     outbound: Outbound,
     /// What was read and not taken in yet.
     unread: VecDeque<(Assignment, Unread)>,
     wanting: Wanting,
     /// Batches that were run on this thread.
-    here: VecDeque<(HandlerIndex, Ran)>,
+    here: VecDeque<(HandlerIndex, Deployment, Ran)>,
     commands: Vec<Command<Held>>,
     next_report: Instant,
     /// When events are looked for that have become old, if there are any.
@@ -172,10 +140,8 @@ pub struct Engine {
 impl Engine {
     /// An engine without partitions. `handlers` keep their places.
     pub fn new(settings: EngineSettings, handlers: Vec<EngineHandler>, doors: Doors) -> Engine {
-        let Doors { readings, signals, consumer, producer, guests, observer, tracer } = doors;
-        let rules =
-            |of: &EngineHandler| Rules { policy: of.policy, concurrency: of.concurrency, max_batch: of.max_batch };
-        let rules: Vec<_> = handlers.iter().map(rules).collect();
+        let Doors { readings, signals, consumer, producer, observer, tracer, proofs } = doors;
+        let rules: Vec<_> = handlers.iter().map(EngineHandler::rules).collect();
         let (dead_letters, suffix) = match settings.dead_letters {
             DeadLetters::Topic { suffix } => (true, suffix),
             DeadLetters::Drop => (false, String::new()),
@@ -186,13 +152,13 @@ impl Engine {
             outbound: Outbound::new(settings.group.clone(), suffix, producer, observer.clone(), tracer.clone()),
             group: settings.group,
             dead_letters,
-            handlers,
+            lineup: Lineup::new(handlers),
             readings,
             signals,
             consumer,
-            guests,
             observer,
             tracer,
+            proofs,
             unread: VecDeque::new(),
             wanting: Wanting::default(),
             here: VecDeque::new(),
@@ -232,8 +198,8 @@ impl Engine {
 
     /// What came meanwhile, answers before records: they make room.
     fn rest_of_the_turn(&mut self) {
-        while let Some((handler, ran)) = self.here.pop_front() {
-            self.signal(Signal::Ran(handler, ran));
+        while let Some((handler, deployment, ran)) = self.here.pop_front() {
+            self.signal(Signal::Ran(handler, deployment, ran));
         }
         for _ in 0..TURN {
             let Ok(signal) = self.signals.try_recv() else { break };
@@ -256,7 +222,7 @@ impl Engine {
         self.scheduler.take_finished(|partition, took, events| observer.finished(partition, took, events));
         self.obey();
         self.outbound.send_again(now);
-        self.outbound.make_letters(&self.handlers);
+        self.outbound.make_letters(&self.lineup);
         if self.next_old.is_some_and(|at| now >= at) {
             let others = self.scheduler.keep_old(now - OLD, Held::detach);
             self.next_old = others.then_some(now + OLD);
@@ -331,21 +297,17 @@ impl Engine {
         // Of the record as it was read: what is restored from it may have another place, and fewer bytes.
         let (offset, bytes) = (record.offset(), record.held_bytes());
         let arrival = |event| Arrival { offset, bytes, event, at: now };
-        match Incoming::of(record, &self.group, |name| index_of(&self.handlers, name)) {
+        match Incoming::of(record, &self.group, |name| self.lineup.index_of(name)) {
             Incoming::Event(event) => {
                 self.report(counted.add(&event));
-                self.wanting.find(&self.handlers, &event);
-                let (handlers, key) = (&self.handlers, event.record.key_hash());
-                let wants = self.wanting.handlers.iter().map(|index| {
-                    let ordering = handlers.get(usize::from(*index)).map_or(Ordering::Key, |of| of.ordering);
-                    (*index, lane(ordering, key))
-                });
+                self.wanting.find(&self.lineup, &event);
+                let (lineup, key) = (&self.lineup, event.record.key_hash());
+                let wants = self.wanting.handlers.iter().map(|index| (*index, lane(lineup.ordering(*index), key)));
                 self.scheduler.receive(assignment, arrival(Held::Event(event)), wants, &mut self.commands);
             }
             Incoming::Again(event, handler) => {
                 self.report(counted.add(&event));
-                let ordering = self.handlers.get(usize::from(handler)).map_or(Ordering::Key, |of| of.ordering);
-                let wants = [(handler, lane(ordering, event.record.key_hash()))];
+                let wants = [(handler, lane(self.lineup.ordering(handler), event.record.key_hash()))];
                 let arrival = arrival(Held::Event(event));
                 self.scheduler.receive(assignment, arrival, wants, &mut self.commands);
             }
@@ -364,7 +326,13 @@ impl Engine {
 
     fn signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Ran(handler, ran) => self.ran(handler, ran),
+            Signal::Ran(handler, deployment, ran) => self.ran(handler, deployment, ran),
+            Signal::Change(Ask { change, done }) => {
+                self.change(change);
+                self.obey();
+                // Whoever asked may have gone.
+                let _ = done.send(());
+            }
             Signal::Sent(token, answer) => {
                 if let Some(settlement) = self.outbound.answered(token, answer) {
                     match settlement.refused {
@@ -380,8 +348,8 @@ impl Engine {
         self.obey();
     }
 
-    fn ran(&mut self, handler: HandlerIndex, mut ran: Ran) {
-        self.scheduler.idle(handler, ran.tried.len(), ran.took);
+    fn ran(&mut self, handler: HandlerIndex, deployment: Deployment, mut ran: Ran) {
+        self.scheduler.idle(handler, deployment, ran.tried.len(), ran.took);
         self.observer.ran(handler, &ran);
         if let Some(tracer) = &self.tracer {
             tracer.ran(handler, &ran);
@@ -401,19 +369,20 @@ impl Engine {
         for alike in ran.tried.chunk_by_mut(Tried::is_like) {
             match alike {
                 [Tried { run, ending: None, .. }] => self.scheduler.not_run(run.id, alone, &mut self.commands),
-                [tried] => self.tried(handler, tried, now),
-                alike => self.all_well(handler, alike, now),
+                [tried] => self.tried(handler, deployment, tried, now),
+                alike => self.all_well(handler, deployment, alike, now),
             }
         }
     }
 
     /// Tries that ended alike, in a success without consequences.
-    fn all_well(&mut self, handler: HandlerIndex, alike: &[Tried], now: Instant) {
+    fn all_well(&mut self, handler: HandlerIndex, deployment: Deployment, alike: &[Tried], now: Instant) {
         self.observer.measured(handler, alike);
         let mut known = 0;
         for tried in alike {
             let Tried { run, ending: Some(ending), .. } = tried else { continue };
-            if self.scheduler.ended(run.id, ending, false, now, 0.0, &mut self.commands) {
+            let ended = Ended { id: run.id, attempt: run.attempt, deployment, ending, settles_later: false };
+            if self.scheduler.ended(handler, ended, now, 0.0, &mut self.commands) {
                 known += 1;
                 self.log(handler, run, ending);
             }
@@ -423,7 +392,7 @@ impl Engine {
         }
     }
 
-    fn tried(&mut self, handler: HandlerIndex, tried: &mut Tried, now: Instant) {
+    fn tried(&mut self, handler: HandlerIndex, deployment: Deployment, tried: &mut Tried, now: Instant) {
         self.observer.measured(handler, std::slice::from_ref(tried));
         let Tried { run, ending: Some(ending), outbox, .. } = tried else { return };
         // Otherwise its partition was given up in the meantime: then it counts for nobody.
@@ -431,7 +400,8 @@ impl Engine {
             return;
         }
         let publishes = !outbox.is_empty();
-        self.scheduler.ended(run.id, ending, publishes, now, fastrand::f64(), &mut self.commands);
+        let ended = Ended { id: run.id, attempt: run.attempt, deployment, ending, settles_later: publishes };
+        self.scheduler.ended(handler, ended, now, fastrand::f64(), &mut self.commands);
         self.log(handler, run, ending);
         if publishes {
             self.outbound.publish(handler, run, std::mem::take(outbox));
@@ -457,18 +427,19 @@ impl Engine {
                         Some(Try { id, attempt, lane, event })
                     });
                     let tries = tries.collect();
+                    let Some((deployment, instances)) = self.lineup.at_work(handler) else { continue };
                     if self.scheduler.runs_here(handler) {
-                        let ran = self.guests.run_here(handler, tries);
-                        self.here.extend(ran.map(|ran| (handler, ran)));
+                        let ran = instances.run_here(tries);
+                        self.here.extend(ran.map(|ran| (handler, deployment, ran)));
                     } else {
-                        self.guests.run(handler, tries);
+                        instances.run(tries);
                     }
                 }
                 Command::DeadLetter(assignment, given_up) => {
                     let at = SystemTime::now();
                     self.log_given_up(&given_up, "to the dead letters");
                     let id = DeliveryId { assignment, key: given_up.key };
-                    self.outbound.dead_letter(id, given_up, at, &self.handlers);
+                    self.outbound.dead_letter(id, given_up, at, &self.lineup);
                 }
                 Command::Dropped(_, given_up) => {
                     self.log_given_up(&given_up, "dropped: dead letters are off");
@@ -484,6 +455,10 @@ impl Engine {
                     self.consumer.release(assignments, watermarks);
                 }
                 Command::Stuck(report) => self.stuck(&report),
+                Command::Quarantined(handler) => self.quarantined(handler),
+                Command::Released(handler) => self.released(handler),
+                Command::Proven(handler) => self.proven(handler),
+                Command::RollBack(handler) => self.roll_back(handler),
                 Command::Close(watermarks) => self.consumer.close(watermarks),
             }
         }
@@ -542,8 +517,7 @@ impl Engine {
     }
 
     fn name(&self, handler: Option<HandlerIndex>) -> &str {
-        let handler = handler.and_then(|handler| self.handlers.get(usize::from(handler)));
-        handler.map_or("", |handler| &handler.name)
+        handler.map_or("", |handler| self.lineup.name(handler))
     }
 }
 
@@ -564,10 +538,6 @@ impl Counted {
     }
 }
 
-fn index_of(handlers: &[EngineHandler], name: &str) -> Option<HandlerIndex> {
-    handlers.iter().position(|handler| &*handler.name == name).map(|index| index as HandlerIndex)
-}
-
 /// Which handlers want the events of one type and topic: mostly those of the event before.
 #[derive(Default)]
 struct Wanting {
@@ -581,16 +551,15 @@ impl Wanting {
         self.last = self.last.take().map(|last| last.detached());
     }
 
-    fn find(&mut self, handlers: &[EngineHandler], event: &Event) {
+    fn find(&mut self, lineup: &Lineup, event: &Event) {
         // Mostly told without a look at their bytes.
         if self.last.as_ref().is_some_and(|last| last.record.is_of_type_of(&event.record)) {
             return;
         }
         let is_like = |last: &Event| last.is_of_type_of(event) && last.record.topic() == event.record.topic();
         if !self.last.as_ref().is_some_and(is_like) {
-            let wanting = handlers.iter().enumerate().filter(|(_, handler)| handler.subscription.wants(event));
             self.handlers.clear();
-            self.handlers.extend(wanting.map(|(index, _)| index as HandlerIndex));
+            self.handlers.extend(lineup.wanting(event));
         }
         self.last = Some(event.clone());
     }

@@ -36,6 +36,16 @@ pub enum Mutant {
     OvertakeNotRun,
     /// What was in a batch that ended in a fault shares one again.
     ShareAfterFault,
+    /// A handler is never quarantined.
+    NeverQuarantine,
+    /// A paused handler goes on.
+    RunWhilePaused,
+    /// What fails in a generation that was taken back costs its event a try.
+    BlameTheCondemned,
+    /// An event is given up while it is not decided whether its failures are the generation's.
+    GiveUpOnTrial,
+    /// Events pay for the tries of a generation that was taken back.
+    KeepSetbacks,
 }
 
 #[cfg(not(test))]
@@ -55,7 +65,7 @@ mod planting {
 
     impl Mutant {
         /// Every bug.
-        pub const ALL: [Mutant; 16] = [
+        pub const ALL: [Mutant; 21] = [
             Mutant::CommitHighestSeen,
             Mutant::CommitAfterLoss,
             Mutant::BelieveTheLate,
@@ -72,6 +82,11 @@ mod planting {
             Mutant::CountNotRun,
             Mutant::OvertakeNotRun,
             Mutant::ShareAfterFault,
+            Mutant::NeverQuarantine,
+            Mutant::RunWhilePaused,
+            Mutant::BlameTheCondemned,
+            Mutant::GiveUpOnTrial,
+            Mutant::KeepSetbacks,
         ];
     }
 

@@ -23,11 +23,12 @@ use super::buffer::Account;
 use super::mutants::{Mutant, planted};
 use super::retry;
 use super::verdict::{Ending, Reason, error_type};
-use crate::config::RetryPolicy;
 
 mod durations;
+mod exchange;
 
 use durations::Durations;
+pub use exchange::{Arrival, Charge, Effect, GivenUp, Oldest, Policy, Stage, Started, TryEnd};
 
 /// A handler's place in its group's list.
 pub type HandlerIndex = u16;
@@ -39,105 +40,6 @@ pub type Lane = u64;
 new_key_type! {
     /// One record given to one handler, or its dead letter, for as long as this process holds the partition.
     pub struct DeliveryKey;
-}
-
-/// What a handler's deliveries follow.
-#[derive(Clone, Copy, Debug)]
-pub struct Policy {
-    /// Its tries and waits.
-    pub retry: RetryPolicy,
-    /// Whether what is given up becomes a dead letter. Otherwise it is dropped, and counted.
-    pub dead_letters: bool,
-}
-
-/// What the caller has to do.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect<E> {
-    /// A try may run: [`Partition::start`].
-    Ready(HandlerIndex, DeliveryKey),
-    /// Send a dead letter. Answered by [`Partition::settled`] once the broker has acknowledged it.
-    DeadLetter(GivenUp<E>),
-    /// The event was given up and is not kept. Needs no answer.
-    Dropped(GivenUp<E>),
-}
-
-/// An event that gets no more tries.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GivenUp<E> {
-    /// Which delivery.
-    pub key: DeliveryKey,
-    /// Of which handler. `None` for a record that no handler can be shown.
-    pub handler: Option<HandlerIndex>,
-    /// The event.
-    pub event: E,
-    /// Why.
-    pub reason: Reason,
-    /// The last try's `error.type`.
-    pub error_type: Box<str>,
-    /// What is known, for people.
-    pub message: Box<str>,
-    /// The last try's number; 0 where there was none.
-    pub attempt: u32,
-}
-
-/// A try that was started.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Started<E> {
-    /// Counts the delivery's tries, from 1.
-    pub attempt: u32,
-    /// Its lane. `None`: it has no order.
-    pub lane: Option<Lane>,
-    /// The event.
-    pub event: E,
-    /// What its record counts for.
-    pub bytes: u64,
-    /// It must be the only one of its batch.
-    pub alone: bool,
-    /// Since when it waits to be started: since its event came, or since its next try was due.
-    pub since: Instant,
-    /// The next of its lane, which may be started for the same batch, behind it; null if there is none.
-    pub next: DeliveryKey,
-}
-
-/// A record that was read.
-#[derive(Clone, Copy, Debug)]
-pub struct Arrival<E> {
-    /// Where it stands.
-    pub offset: i64,
-    /// What it counts for in the partition's [`Account`], where the consumer has admitted it.
-    pub bytes: u64,
-    /// A handle on it, cheap to clone.
-    pub event: E,
-    /// When it came.
-    pub at: Instant,
-}
-
-/// Where a delivery is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Behind an earlier one of its lane.
-    Behind,
-    /// For an idle instance.
-    Ready,
-    /// It runs.
-    Running,
-    /// It failed, and its next try is due later.
-    Waiting,
-    /// What belongs to it is on its way to the broker.
-    Settling,
-}
-
-impl Stage {
-    /// A word for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Stage::Behind => "behind another of its lane",
-            Stage::Ready => "waiting for an instance",
-            Stage::Running => "running",
-            Stage::Waiting => "waiting for its next try",
-            Stage::Settling => "waiting for the broker",
-        }
-    }
 }
 
 struct Slot<E> {
@@ -166,17 +68,6 @@ struct Delivery {
     attempt: u32,
     stage: Stage,
     since: Instant,
-}
-
-/// The record that holds a partition's watermark.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Oldest<'a, E> {
-    /// Where it stands.
-    pub offset: i64,
-    /// When it came.
-    pub at: Instant,
-    /// The event.
-    pub event: &'a E,
 }
 
 /// The decisions for one partition. `E` is a handle on the event, cheap to clone.
@@ -337,20 +228,16 @@ impl<E: Clone> Partition<E> {
         }
     }
 
-    /// A try ended. `settles_later`: what it published is not acknowledged yet, and [`Self::settled`] or
-    /// [`Self::refused`] will follow. `draw` is uniform in 0 to 1.
-    pub fn ended(
-        &mut self,
-        key: DeliveryKey,
-        ending: &Ending,
-        settles_later: bool,
-        now: Instant,
-        draw: f64,
-        out: &mut Vec<Effect<E>>,
-    ) {
+    /// A try ended.
+    pub fn ended(&mut self, key: DeliveryKey, end: TryEnd<'_>, now: Instant, out: &mut Vec<Effect<E>>) {
+        let TryEnd { ending, settles_later, charge, draw } = end;
+        if charge == Charge::Nobody {
+            return self.not_run(key, false, out);
+        }
         let Some(delivery) = self.ran(key, out) else { return };
         let (attempt, handler) = (delivery.attempt, delivery.handler);
         let Some(policy) = handler.and_then(|handler| self.policies.get(usize::from(handler))).copied() else { return };
+        let is_last = retry::exhausted(&policy.retry, attempt - u32::from(planted(Mutant::OneTryMore)));
         let wait = match ending {
             Ending::Ack | Ending::Skip => {
                 self.advance(key, out);
@@ -361,14 +248,14 @@ impl<E: Clone> Partition<E> {
                 return;
             }
             Ending::DeadLetter(_) => return self.give_up(key, &policy, Reason::Rejected, ending, now, out),
-            _ if retry::exhausted(&policy.retry, attempt - u32::from(planted(Mutant::OneTryMore))) => {
+            _ if is_last && charge == Charge::Event => {
                 return self.give_up(key, &policy, Reason::MaxRetriesExceeded, ending, now, out);
             }
             Ending::Retry(Some(after)) => retry::asked(&policy.retry, *after),
             _ => retry::delay(&policy.retry, attempt, draw),
         };
         let Some(delivery) = self.deliveries.get_mut(key) else { return };
-        if !planted(Mutant::ForgetAttempts) {
+        if !is_last && !planted(Mutant::ForgetAttempts) {
             delivery.attempt += 1;
         }
         delivery.stage = Stage::Waiting;
@@ -380,6 +267,41 @@ impl<E: Clone> Partition<E> {
         if planted(Mutant::SwapOnRetry) {
             self.advance(key, out);
         }
+    }
+
+    /// Handlers follow these from now on.
+    pub fn follow(&mut self, policies: Arc<[Policy]>) {
+        self.policies = policies;
+    }
+
+    /// The delivery's next try has this number, unless it would have a lower one anyway.
+    pub fn count_from(&mut self, key: DeliveryKey, attempt: u32) {
+        if let Some(delivery) = self.deliveries.get_mut(key) {
+            delivery.attempt = delivery.attempt.min(attempt);
+        }
+    }
+
+    /// A handler gives up what it has not finished: nothing waits for it any more, but for the broker's answers to
+    /// what it did finish. Answers how many deliveries were given up.
+    pub fn remove_handler(&mut self, handler: HandlerIndex, now: Instant) -> usize {
+        let unfinished = |delivery: &Delivery| delivery.handler == Some(handler) && delivery.stage != Stage::Settling;
+        let given_up: Vec<_> = self
+            .deliveries
+            .iter()
+            .filter(|(_, of)| unfinished(of))
+            .map(|(key, of)| (key, of.stage, of.sequence))
+            .collect();
+        self.lanes.retain(|(of, _), _| *of != handler);
+        for (key, stage, sequence) in &given_up {
+            match stage {
+                Stage::Running => self.running = self.running.saturating_sub(1),
+                Stage::Waiting => self.durations.waits_no_more(*sequence, now),
+                _ => {}
+            }
+            self.settling += 1;
+            self.settled(*key, now);
+        }
+        given_up.len()
     }
 
     /// The delivery of a try that runs no more. `None`: the position was reset while it ran, and only its lane
@@ -470,6 +392,11 @@ impl<E: Clone> Partition<E> {
             return self.end;
         }
         self.slots.front().map(|slot| slot.offset).or(self.end)
+    }
+
+    /// Before this offset all was received. `None` while nothing is known.
+    pub fn end(&self) -> Option<i64> {
+        self.end
     }
 
     /// Whether the delivery is not final, nor given up.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::buffer::Account;
+use super::handler::{Ask, Deployment};
 use super::partition::{HandlerIndex, Lane};
 use super::report::{HandlerLoad, PartitionReport};
 use super::scheduler::{Assignment, DeliveryId};
@@ -142,8 +143,10 @@ pub enum Reading {
 /// What the others say.
 #[derive(Debug)]
 pub enum Signal {
-    /// A batch ended, and its instance is idle.
-    Ran(HandlerIndex, Ran),
+    /// A batch ended, in this deployment of the handler, and its instance is idle.
+    Ran(HandlerIndex, Deployment, Ran),
+    /// The handlers are to change.
+    Change(Ask),
     /// The broker took a record, or did not.
     Sent(u64, Result<(), SendError>),
     /// Finish what runs, and end.
@@ -168,15 +171,35 @@ pub trait Producer: Send {
     fn send(&self, token: u64, record: Arc<Outgoing>);
 }
 
-/// The instances of a group's handlers.
-pub trait Guests: Send {
-    /// Runs a batch on the next idle instance of the handler, in which the events of a lane stand together, in their
-    /// order. The answer is a [`Signal::Ran`] with every try.
-    fn run(&self, handler: HandlerIndex, batch: Vec<Try>);
+/// The instances of one deployment of a handler.
+pub trait Instances: Send + Sync {
+    /// Runs a batch on the next idle instance, in which the events of a lane stand together, in their order. The
+    /// answer is a [`Signal::Ran`] with every try.
+    fn run(&self, batch: Vec<Try>);
 
     /// The same, for a batch that takes less time than to hand it over: as far as it comes without waiting it is
     /// run right here. Answered at once where that is to its end, and later as by [`Self::run`] otherwise.
-    fn run_here(&self, handler: HandlerIndex, batch: Vec<Try>) -> Option<Ran>;
+    fn run_here(&self, batch: Vec<Try>) -> Option<Ran>;
+
+    /// Another deployment is at work: what is idle goes, and what runs goes when it has ended. It may be woken again.
+    fn rest(&self) {}
+
+    /// It is at work, again.
+    fn wake(&self) {}
+}
+
+/// What became of a deployment that might have been taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// It works: one of its first events went well.
+    Good(Deployment),
+    /// It does not.
+    Bad {
+        /// It.
+        deployment: Deployment,
+        /// What was at work before it, and is again.
+        back_to: Deployment,
+    },
 }
 
 /// Where a record that leaves stands in its trace, by W3C's numbers.
@@ -212,7 +235,7 @@ pub trait Observer: Send + Sync {
     fn ran(&self, _handler: HandlerIndex, _ran: &Ran) {}
     /// Events became final that took so long.
     fn finished(&self, _topic_partition: &TopicPartition, _took: Duration, _events: u64) {}
-    /// What each handler has to do now: about once a second.
+    /// What each handler has to do now: about once a second, and when one's state has changed.
     fn load(&self, _load: Vec<HandlerLoad>) {}
     /// Records of one type were read.
     fn consumed(&self, topic_partition: &TopicPartition, event_type: &str, records: u64);

@@ -32,6 +32,41 @@ pub struct HandlerLoad {
     pub in_flight: usize,
     /// Events that wait for an instance. Those behind another of their lane do not.
     pub waiting: usize,
+    /// How it is.
+    pub state: HandlerState,
+}
+
+/// How a handler is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HandlerState {
+    /// It works.
+    #[default]
+    Running,
+    /// It is half way to a quarantine.
+    Degraded,
+    /// Its events wait, and it is probed.
+    Quarantined,
+    /// Its events wait until somebody says that it is to go on.
+    Paused,
+    /// It is given nothing more.
+    Removed,
+}
+
+impl HandlerState {
+    /// Those that a handler may be in.
+    pub const ALL: [HandlerState; 4] =
+        [HandlerState::Running, HandlerState::Degraded, HandlerState::Quarantined, HandlerState::Paused];
+
+    /// A word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            HandlerState::Running => "running",
+            HandlerState::Degraded => "degraded",
+            HandlerState::Quarantined => "quarantined",
+            HandlerState::Paused => "paused",
+            HandlerState::Removed => "removed",
+        }
+    }
 }
 
 /// Who holds a watermark.

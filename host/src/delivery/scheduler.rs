@@ -10,22 +10,32 @@
 //! - watermarks are committed at intervals, and after many records;
 //! - what ends under an assignment that was given up counts for nobody;
 //! - at the end all partitions drain, within `shutdown_timeout`;
-//! - a record that holds a watermark for long is reported.
+//! - a record that holds a watermark for long is reported;
+//! - a handler whose tries fail in a row, or all of whose first events do, pays for that itself
+//!   ([breaker](super::breaker), [trial](super::trial)).
 
 use std::collections::{HashMap, VecDeque};
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 use slotmap::Key as _;
 
-use super::batch::{MAX_BATCH, MAX_BATCH_BYTES, Pace};
+use super::batch::{MAX_BATCH, MAX_BATCH_BYTES};
 use super::buffer::Account;
+use super::handler::Deployment;
 use super::mutants::{Mutant, planted};
-use super::partition::{Arrival, DeliveryKey, Effect, GivenUp, HandlerIndex, Lane, Partition, Policy, Started};
+use super::partition::{
+    Arrival, Charge, DeliveryKey, Effect, GivenUp, HandlerIndex, Lane, Partition, Policy, Started, TryEnd,
+};
 use super::report::{HandlerLoad, Holder, PartitionReport};
-use super::verdict::Ending;
 use crate::event::TopicPartition;
+
+mod handler;
+
+pub use handler::{Ended, Rules};
+use handler::{Handler, Turn};
 
 /// A partition in this process's hands, from when it is assigned until it is given back. Each assignment
 /// has a number of its own: what belongs to an earlier one is not this one's business.
@@ -72,17 +82,6 @@ pub struct Timing {
     pub shutdown_timeout: Duration,
 }
 
-/// What holds for one handler.
-#[derive(Clone, Copy, Debug)]
-pub struct Rules {
-    /// Its tries, and what becomes of what it does not finish.
-    pub policy: Policy,
-    /// Its instances.
-    pub concurrency: u32,
-    /// Events of one batch, at most.
-    pub max_batch: usize,
-}
-
 /// One try of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run<E> {
@@ -116,6 +115,14 @@ pub enum Command<E> {
     Release(Vec<Assignment>, Vec<(Assignment, i64)>),
     /// A record has held its partition's watermark for long.
     Stuck(PartitionReport),
+    /// The handler is quarantined from now on.
+    Quarantined(HandlerIndex),
+    /// The handler is quarantined no more.
+    Released(HandlerIndex),
+    /// The handler's generation is not taken back any more.
+    Proven(HandlerIndex),
+    /// The handler's generation is bad. Answered by [`Scheduler::deploy`] of the one before it, at once.
+    RollBack(HandlerIndex),
     /// Commit these watermarks and leave the group. The last command.
     Close(Vec<(Assignment, i64)>),
 }
@@ -144,15 +151,6 @@ struct Assigned<E> {
     revoked: bool,
     /// The offset that was reported as stuck, and when it is again.
     stuck: Option<(i64, Duration)>,
-}
-
-struct Handler {
-    rules: Rules,
-    busy: u32,
-    /// Events of those batches.
-    in_flight: usize,
-    pace: Pace,
-    ready: VecDeque<DeliveryId>,
 }
 
 /// Partitions that are being taken away: what is under way may still end.
@@ -186,16 +184,7 @@ impl<E: Clone> Scheduler<E> {
         Self {
             timing,
             policies: handlers.iter().map(|rules| rules.policy).collect(),
-            handlers: handlers
-                .iter()
-                .map(|rules| Handler {
-                    rules: *rules,
-                    busy: 0,
-                    in_flight: 0,
-                    pace: Pace::new(rules.max_batch),
-                    ready: VecDeque::new(),
-                })
-                .collect(),
+            handlers: handlers.iter().copied().map(Handler::new).collect(),
             partitions: HashMap::default(),
             draining: Vec::new(),
             shutdown: None,
@@ -207,6 +196,76 @@ impl<E: Clone> Scheduler<E> {
             effects: Vec::new(),
             summary: Summary::default(),
         }
+    }
+
+    // --- Handlers ---
+
+    /// One more handler, at the next index. It is given what is received from now on.
+    pub fn add(&mut self, rules: Rules) {
+        self.handlers.push(Handler::new(rules));
+        self.hand_out_policies();
+    }
+
+    /// Another generation of a handler: what starts from now on belongs to it. It is out of quarantine.
+    /// `rollback_after`: it is bad if so many first events all fail.
+    pub fn deploy(&mut self, handler: HandlerIndex, rules: Rules, rollback_after: Option<NonZero<u32>>) {
+        let Some(of) = self.handlers.get_mut(usize::from(handler)) else { return };
+        let setbacks = of.deploy(rules, rollback_after);
+        self.give_back(setbacks);
+        self.hand_out_policies();
+    }
+
+    /// Whether the handler's generation may still be taken back.
+    pub fn is_on_trial(&self, handler: HandlerIndex) -> bool {
+        self.handlers.get(usize::from(handler)).is_some_and(Handler::is_on_trial)
+    }
+
+    /// A handler is given nothing more, and gives up what it has not finished. Answers how many deliveries those are.
+    pub fn remove(&mut self, handler: HandlerIndex, now: Instant, out: &mut Vec<Command<E>>) -> usize {
+        let Some(of) = self.handlers.get_mut(usize::from(handler)) else { return 0 };
+        of.removed = true;
+        of.ready.clear();
+        let assignments: Vec<_> = self.partitions.keys().copied().collect();
+        let mut given_up = 0;
+        for assignment in assignments {
+            self.decide(assignment, out, |partition, _| given_up += partition.remove_handler(handler, now));
+        }
+        given_up
+    }
+
+    /// A handler starts nothing more, until it is resumed.
+    pub fn pause(&mut self, handler: HandlerIndex) {
+        if let Some(handler) = self.handlers.get_mut(usize::from(handler)) {
+            handler.paused = true;
+        }
+    }
+
+    /// A handler goes on, out of a pause and out of quarantine.
+    pub fn resume(&mut self, handler: HandlerIndex, out: &mut Vec<Command<E>>) {
+        if self.handlers.get_mut(usize::from(handler)).is_some_and(Handler::resume) {
+            out.push(Command::Released(handler));
+        }
+    }
+
+    fn hand_out_policies(&mut self) {
+        self.policies = self.handlers.iter().map(|handler| handler.rules.policy).collect();
+        for assigned in self.partitions.values_mut() {
+            assigned.partition.follow(self.policies.clone());
+        }
+    }
+
+    /// Gives deliveries back the tries from these numbers on.
+    fn give_back(&mut self, setbacks: Vec<(DeliveryId, u32)>) {
+        for (id, attempt) in setbacks {
+            if let Some(assigned) = self.partitions.get_mut(&id.assignment) {
+                assigned.partition.count_from(id.key, attempt);
+            }
+        }
+    }
+
+    /// Of each assigned partition the offset before which all was given to handlers.
+    pub fn ends(&self) -> impl Iterator<Item = (&TopicPartition, Option<i64>)> {
+        self.partitions.values().map(|assigned| (&assigned.topic_partition, assigned.partition.end()))
     }
 
     // --- Assignments ---
@@ -353,22 +412,18 @@ impl<E: Clone> Scheduler<E> {
 
     /// Whether a handler has less ready than it may soon need.
     pub fn is_hungry(&self) -> bool {
-        self.handlers.iter().any(|handler| handler.ready.len() < MAX_BATCH)
+        self.handlers.iter().any(|handler| handler.ready.len() < MAX_BATCH && !handler.removed)
     }
 
     /// Starts what is ready: one batch for each instance that is idle, and some for those that soon are.
     pub fn dispatch(&mut self, now: Instant, out: &mut Vec<Command<E>>) {
         for (index, handler) in self.handlers.iter_mut().enumerate() {
-            let batches = handler.rules.concurrency.saturating_add(handler.pace.ahead());
-            while handler.busy < batches || planted(Mutant::IgnoreConcurrency) {
-                let idle = batches.saturating_sub(handler.busy);
-                let size = handler.pace.batch(handler.ready.len(), idle);
+            while let Some(size) = handler.next_batch(now) {
                 let batch = batch(&mut handler.ready, &mut self.partitions, size, now);
                 if batch.is_empty() {
                     break;
                 }
-                handler.busy += 1;
-                handler.in_flight += batch.len();
+                handler.starts(batch.len());
                 out.push(Command::Run(index as HandlerIndex, batch));
             }
         }
@@ -376,15 +431,13 @@ impl<E: Clone> Scheduler<E> {
 
     /// Whether the handler's batches are so quick that they are run right where they are made.
     pub fn runs_here(&self, handler: HandlerIndex) -> bool {
-        self.handlers.get(usize::from(handler)).is_some_and(|handler| handler.pace.here())
+        self.handlers.get(usize::from(handler)).is_some_and(|handler| handler.runs_here())
     }
 
-    /// An instance of the handler is idle again: it has run a batch of so many events in that time.
-    pub fn idle(&mut self, handler: HandlerIndex, events: usize, took: Duration) {
+    /// A batch of so many events, which belongs to this deployment of the handler, ended after that time.
+    pub fn idle(&mut self, handler: HandlerIndex, deployment: Deployment, events: usize, took: Duration) {
         if let Some(handler) = self.handlers.get_mut(usize::from(handler)) {
-            handler.busy = handler.busy.saturating_sub(1);
-            handler.in_flight = handler.in_flight.saturating_sub(events);
-            handler.pace.took(events, took);
+            handler.ran(deployment, events, took);
         }
     }
 
@@ -399,25 +452,42 @@ impl<E: Clone> Scheduler<E> {
         self.partitions.get(&id.assignment).is_some_and(|assigned| assigned.partition.has(id.key))
     }
 
-    /// A try ended. `settles_later`: what it published is not acknowledged yet,
-    /// and [`Self::settled`] or [`Self::refused`] will follow. `draw` is uniform in 0 to 1. Answers whether
-    /// the delivery was still under way: what ends otherwise counts for nobody.
+    /// A try ended. Where what it published is not acknowledged yet, [`Self::settled`] or [`Self::refused`] will
+    /// follow. `draw` is uniform in 0 to 1. Answers whether the delivery was still under way: what ends otherwise
+    /// counts for nobody.
     pub fn ended(
         &mut self,
-        id: DeliveryId,
-        ending: &Ending,
-        settles_later: bool,
+        handler: HandlerIndex,
+        ended: Ended<'_>,
         now: Instant,
         draw: f64,
         out: &mut Vec<Command<E>>,
     ) -> bool {
-        let assignment = self.current(id.assignment);
-        let mut known = false;
+        let assignment = self.current(ended.id.assignment);
+        let key = ended.id.key;
+        if !self.partitions.get(&assignment).is_some_and(|assigned| assigned.partition.has(key)) {
+            return false;
+        }
+        let judged = self.handlers.get_mut(usize::from(handler)).map(|handler| handler.judge(&ended, now));
+        let (charge, turns) = judged.unwrap_or((Charge::Event, Vec::new()));
+        let Ended { ending, settles_later, .. } = ended;
         self.decide(assignment, out, |partition, effects| {
-            known = partition.has(id.key);
-            partition.ended(id.key, ending, settles_later, now, draw, effects);
+            partition.ended(key, TryEnd { ending, settles_later, charge, draw }, now, effects);
         });
-        known
+        for turn in turns {
+            match turn {
+                Turn::Quarantined => out.push(Command::Quarantined(handler)),
+                Turn::Released => out.push(Command::Released(handler)),
+                Turn::Proven => out.push(Command::Proven(handler)),
+                Turn::RolledBack(setbacks) => {
+                    if !planted(Mutant::KeepSetbacks) {
+                        self.give_back(setbacks);
+                    }
+                    out.push(Command::RollBack(handler));
+                }
+            }
+        }
+        true
     }
 
     /// The broker has acknowledged all that belongs to this delivery.
@@ -469,7 +539,12 @@ impl<E: Clone> Scheduler<E> {
     pub fn next_deadline(&self) -> Instant {
         let retries = self.partitions.values().filter_map(|assigned| assigned.partition.next_due());
         let drains = self.draining.iter().map(|draining| draining.until);
-        retries.chain(drains).chain(self.shutdown).fold(self.next_commit.min(self.next_look), Instant::min)
+        let probes = self.handlers.iter().filter_map(Handler::next_probe);
+        retries
+            .chain(drains)
+            .chain(probes)
+            .chain(self.shutdown)
+            .fold(self.next_commit.min(self.next_look), Instant::min)
     }
 
     /// Time has passed. To be called whenever something was said, too: a drain ends as soon as it can.
@@ -547,8 +622,7 @@ impl<E: Clone> Scheduler<E> {
 
     /// What each handler has to do now.
     pub fn load(&self) -> Vec<HandlerLoad> {
-        let load = |handler: &Handler| HandlerLoad { in_flight: handler.in_flight, waiting: handler.ready.len() };
-        self.handlers.iter().map(load).collect()
+        self.handlers.iter().map(Handler::load).collect()
     }
 
     /// Every assigned partition as it is now.

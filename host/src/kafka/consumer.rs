@@ -51,6 +51,7 @@ const FINAL_COMMIT: Duration = Duration::from_secs(5);
 
 enum Control {
     Subscribe(Vec<String>),
+    Source(String, Option<String>),
     ReadAnew(String),
     Commit(Vec<(Assignment, i64)>),
     Release(Vec<Assignment>, Vec<(Assignment, i64)>),
@@ -69,6 +70,11 @@ impl ConsumerHandle {
     /// Reads these topics, in place of those it read.
     pub fn subscribe(&self, topics: Vec<String>) {
         self.ask(Control::Subscribe(topics));
+    }
+
+    /// May be told to subscribe to this topic, too, with which that redrive topic is read.
+    pub fn may_read(&self, source: String, redrive: Option<String>) {
+        self.ask(Control::Source(source, redrive));
     }
 
     /// Reads a topic from its beginning: it is another one under the same name.
@@ -520,6 +526,10 @@ impl PollLoop {
                     .subscribe(&topics)
                     .map_err(|error| super::in_words(&error))
                     .context("cannot subscribe")?;
+            }
+            Control::Source(source, redrive) => {
+                self.starts.add(&source);
+                self.settings.redrives.extend(redrive.map(|redrive| (source, redrive)));
             }
             Control::ReadAnew(topic) => self.read_anew(&topic),
             Control::Commit(watermarks) => {

@@ -34,6 +34,7 @@ pub struct Start {
 
 /// Finds starts for one group.
 pub struct Starts {
+    reset: OffsetReset,
     /// Topics whose end is where the group begins.
     latest: Vec<String>,
     /// How many partitions each of them had when it was first seen.
@@ -45,7 +46,14 @@ impl Starts {
     /// beginning.
     pub fn new(reset: OffsetReset, sources: Vec<String>) -> Starts {
         let latest = if reset == OffsetReset::Latest { sources } else { Vec::new() };
-        Starts { latest, partitions: HashMap::new() }
+        Starts { reset, latest, partitions: HashMap::new() }
+    }
+
+    /// One more of its sources.
+    pub fn add(&mut self, source: &str) {
+        if self.reset == OffsetReset::Latest && !self.latest.iter().any(|known| known == source) {
+            self.latest.push(source.to_owned());
+        }
     }
 
     /// The start of each of these partitions.

@@ -184,6 +184,14 @@ impl Sandbox {
         Ok(component)
     }
 
+    /// SHA-256 of a component's file, in hexadecimal.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is too large.
+    pub fn digest(&self, path: &Path) -> Result<Arc<str>, LoadError> {
+        read(path).map(|bytes| hexadecimal(&digest_of(&bytes)).into())
+    }
+
     /// The ways into the code of a file with this content.
     async fn way(&self, content: &Digest, bytes: Vec<u8>) -> Result<(Arc<Way>, Source), LoadError> {
         let place = self.known.place(content);

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use super::component::Component;
 use super::instance::{self, Instance, Outcome, Outcomes};
 use super::state::HandlerSettings;
-use crate::delivery::ports::{Ran, Try};
+use crate::delivery::ports::{Instances, Ran, Try};
 use crate::delivery::verdict::Ending;
 
 /// Where a pool leaves what it has run.
@@ -34,12 +34,28 @@ pub struct Workers<W>(Mutex<Waiting<W>>);
 struct Waiting<W> {
     idle: Vec<W>,
     batches: VecDeque<Vec<Try>>,
+    resting: bool,
 }
 
-impl<W> Workers<W> {
+/// Who can do without what it works with, until it is given something to do.
+pub trait Rest {
+    /// Lets go of it.
+    fn rest(&mut self);
+}
+
+impl<W: Rest> Workers<W> {
     /// All of these are idle.
     pub fn new(idle: Vec<W>) -> Arc<Workers<W>> {
-        Arc::new(Workers(Mutex::new(Waiting { idle, batches: VecDeque::new() })))
+        Arc::new(Workers(Mutex::new(Waiting { idle, batches: VecDeque::new(), resting: false })))
+    }
+
+    /// Whoever is idle, now or as long as this holds, rests.
+    pub fn rest(&self, resting: bool) {
+        let mut waiting = self.lock();
+        waiting.resting = resting;
+        if resting {
+            waiting.idle.iter_mut().for_each(Rest::rest);
+        }
     }
 
     /// Somebody idle for this batch. `None`: it waits.
@@ -55,11 +71,14 @@ impl<W> Workers<W> {
     }
 
     /// The batch that waits for this one, which has run another. `None`: it is idle.
-    pub fn next(&self, worker: W) -> Option<(W, Vec<Try>)> {
+    pub fn next(&self, mut worker: W) -> Option<(W, Vec<Try>)> {
         let mut waiting = self.lock();
         match waiting.batches.pop_front() {
             Some(batch) => Some((worker, batch)),
             None => {
+                if waiting.resting {
+                    worker.rest();
+                }
                 waiting.idle.push(worker);
                 None
             }
@@ -87,17 +106,33 @@ impl Pool {
         Pool { runtime: runtime.clone(), report, workers: Workers::new(idle) }
     }
 
-    /// Runs a batch on the next idle instance. The caller keeps few more batches under way than there are
-    /// instances, which bounds what waits.
-    pub fn run(&self, batch: Vec<Try>) {
+    fn spawn(&self, mut running: Running) {
+        let (report, workers) = (self.report.clone(), self.workers.clone());
+        self.runtime.spawn(async move {
+            loop {
+                let (worker, ran) = running.await;
+                // First, so that whoever hears of it finds the instance idle.
+                let next = workers.next(worker);
+                report(ran);
+                match next {
+                    Some(next) => running = start(next),
+                    None => return,
+                }
+            }
+        });
+    }
+}
+
+impl Instances for Pool {
+    // The caller keeps few more batches under way than there are instances, which bounds what waits.
+    fn run(&self, batch: Vec<Try>) {
         if let Some(taken) = self.workers.take(batch) {
             self.spawn(start(taken));
         }
     }
 
-    /// The same, but on this thread, as far as it comes without waiting and within a tick of the epoch clock; the
-    /// rest runs as usual. Answers the batch where it was run to its end.
-    pub fn run_here(&self, batch: Vec<Try>) -> Option<Ran> {
+    // As far as it comes within a tick of the epoch clock, too.
+    fn run_here(&self, batch: Vec<Try>) -> Option<Ran> {
         let mut running = start(self.workers.take(batch)?);
         let polled = {
             // Its timers belong there.
@@ -119,20 +154,12 @@ impl Pool {
         }
     }
 
-    fn spawn(&self, mut running: Running) {
-        let (report, workers) = (self.report.clone(), self.workers.clone());
-        self.runtime.spawn(async move {
-            loop {
-                let (worker, ran) = running.await;
-                // First, so that whoever hears of it finds the instance idle.
-                let next = workers.next(worker);
-                report(ran);
-                match next {
-                    Some(next) => running = start(next),
-                    None => return,
-                }
-            }
-        });
+    fn rest(&self) {
+        self.workers.rest(true);
+    }
+
+    fn wake(&self) {
+        self.workers.rest(false);
     }
 }
 
@@ -202,5 +229,11 @@ impl Worker {
                 Ok(instance)
             }
         }
+    }
+}
+
+impl Rest for Worker {
+    fn rest(&mut self) {
+        self.instance = None;
     }
 }

@@ -202,8 +202,16 @@ definitions! {
         "Near `limits.memory`: events that are larger, or a leak; an instance is replaced before it hits it";
     HANDLER_INFO: Gauge "sandbus.handler.info" ["1"]
         {"handler.name", "digest", "generation"}
-        "Which component the handler runs: always 1",
+        "Which generation the handler runs now: always 1",
         "Join it to other series to tell versions apart";
+    HANDLER_STATE: Gauge "sandbus.handler.state" ["1"]
+        {"handler.name", "state"}
+        "1 for the state that the handler is in, 0 for the others: `running`, `degraded` (half way to a quarantine), `quarantined`, `paused`",
+        "`quarantined`: its tries fail one after the other, and its events wait. Mend it, or `sandbus handlers rollback`";
+    HANDLER_RELOADS: Counter "sandbus.handler.reloads" ["{reload}"]
+        {"handler.name", "outcome"}
+        "Generations that were to take over: `applied`, `refused`, `rolled_back`",
+        "`refused` and `rolled_back`: the log and `sandbus handlers list` say why; the generation before it works on";
 
     PARTITION_HELD_TIME: Gauge "sandbus.partition.held_time" ["s"]
         {"messaging.kafka.consumer_group", "messaging.destination", "messaging.kafka.partition", "handler.name"}

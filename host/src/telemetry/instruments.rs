@@ -46,7 +46,7 @@ pub struct Instruments {
     pub bytes_in: Counter<u64>,
     pub bytes_out: Counter<u64>,
     pub memory_peak: Gauge<u64>,
-    pub info: Gauge<u64>,
+    pub reloads: Counter<u64>,
     pub refused: Counter<u64>,
 }
 
@@ -90,7 +90,7 @@ impl Instruments {
             bytes_in: counter(&definitions::HANDLER_BYTES_IN),
             bytes_out: counter(&definitions::HANDLER_BYTES_OUT),
             memory_peak: gauge(&definitions::HANDLER_MEMORY_PEAK),
-            info: gauge(&definitions::HANDLER_INFO),
+            reloads: counter(&definitions::HANDLER_RELOADS),
             refused: counter(&definitions::TELEMETRY_REFUSED),
         };
         // It has no labels that would first have to be known.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -16,7 +16,7 @@ use super::tally::Tally;
 use super::{Groups, Instruments, Partitions, Telemetry};
 use crate::delivery::partition::HandlerIndex;
 use crate::delivery::ports::{Observer, Ran, Tried};
-use crate::delivery::report::{HandlerLoad, PartitionReport};
+use crate::delivery::report::{HandlerLoad, HandlerState, PartitionReport};
 use crate::delivery::verdict::{Ending, FaultKind, error_type};
 use crate::event::TopicPartition;
 
@@ -52,7 +52,8 @@ pub struct Recorder {
     partitions: Arc<Partitions>,
     groups: Arc<Groups>,
     group: Arc<str>,
-    handlers: Vec<Handler>,
+    /// By their indices. Only the engine looks, but for when one is added.
+    handlers: RwLock<Vec<Arc<Handler>>>,
     batch_size: Tally,
     series: Mutex<Series>,
 }
@@ -61,11 +62,16 @@ pub struct Recorder {
 pub struct Watched<'a> {
     /// `handler.name`.
     pub name: Arc<str>,
-    /// Of its component.
-    pub digest: Arc<str>,
     /// Event types that it is sure to name.
     pub event_types: Vec<&'a str>,
 }
+
+/// Outcomes of a reload.
+pub const APPLIED: &str = "applied";
+/// It stays as it was.
+pub const REFUSED: &str = "refused";
+/// It was applied, and taken back.
+pub const ROLLED_BACK: &str = "rolled_back";
 
 /// A handler's series, but for those that are about an event type.
 struct Handler {
@@ -88,9 +94,9 @@ impl Handler {
     /// All of them stand at 0 from now on, so that the first of each is seen as one more.
     fn new(instruments: &Instruments, watched: &Watched<'_>) -> Handler {
         let name = KeyValue::new("handler.name", watched.name.clone());
-        let info =
-            [name.clone(), KeyValue::new("digest", watched.digest.to_string()), KeyValue::new("generation", "1")];
-        instruments.info.record(1, &info);
+        for outcome in [APPLIED, REFUSED, ROLLED_BACK] {
+            instruments.reloads.add(0, &[name.clone(), KeyValue::new("outcome", outcome)]);
+        }
         let bind = |counter: &opentelemetry::metrics::Counter<u64>| {
             let bound = counter.bind(std::slice::from_ref(&name));
             bound.add(0);
@@ -133,7 +139,8 @@ impl Recorder {
         let consumer_group = KeyValue::new("messaging.kafka.consumer_group", group.to_owned());
         instruments.rebalances.add(0, &[consumer_group]);
         telemetry.groups().connected(group, false);
-        let handlers = handlers.into_iter().map(|watched| Handler::new(&instruments, &watched)).collect();
+        let handlers = handlers.into_iter().map(|watched| Arc::new(Handler::new(&instruments, &watched)));
+        let handlers = RwLock::new(handlers.collect());
         Recorder {
             batch_size: instruments.batch_size.bind(&[]),
             instruments,
@@ -154,8 +161,14 @@ impl Recorder {
         KeyValue::new("error.type", self.labels.error_types.value(error_type))
     }
 
-    fn handler(&self, handler: HandlerIndex) -> Option<&Handler> {
-        self.handlers.get(usize::from(handler))
+    /// One more handler, at the next index.
+    pub fn add(&self, watched: &Watched<'_>) {
+        let handler = Arc::new(Handler::new(&self.instruments, watched));
+        self.handlers.write().unwrap_or_else(PoisonError::into_inner).push(handler);
+    }
+
+    fn handler(&self, handler: HandlerIndex) -> Option<Arc<Handler>> {
+        self.handlers.read().unwrap_or_else(PoisonError::into_inner).get(usize::from(handler)).cloned()
     }
 
     fn handler_name(&self, handler: Option<HandlerIndex>) -> KeyValue {
@@ -259,8 +272,10 @@ impl Observer for Recorder {
     }
 
     fn load(&self, load: Vec<HandlerLoad>) {
-        let handlers = self.handlers.iter().map(|handler| handler.name.clone()).zip(load).collect();
-        self.groups.load(&self.group, handlers);
+        let handlers = self.handlers.read().unwrap_or_else(PoisonError::into_inner);
+        let loads = handlers.iter().map(|handler| handler.name.clone()).zip(load);
+        let loads = loads.filter(|(_, load)| load.state != HandlerState::Removed).collect();
+        self.groups.load(&self.group, loads);
     }
 
     fn consumed(&self, topic_partition: &TopicPartition, event_type: &str, records: u64) {
@@ -297,9 +312,9 @@ impl Observer for Recorder {
                 handled.duration.record(milliseconds(first.wall), alike.len() as u64);
             }
         });
-        let verdicts = self.handler(handler).map(|handler| &handler.verdicts);
-        let verdict = verdicts.into_iter().flatten().find(|(name, _)| *name == ending.name());
-        if let Some((_, verdict)) = verdict {
+        if let Some(handler) = self.handler(handler)
+            && let Some((_, verdict)) = handler.verdicts.iter().find(|(name, _)| *name == ending.name())
+        {
             verdict.add(tried.len() as u64);
         }
         if let Ending::Fault { kind, .. } = ending {
@@ -340,7 +355,7 @@ impl Observer for Recorder {
     }
 
     fn partitions(&self, partitions: Vec<PartitionReport>) {
-        let name = |handler: HandlerIndex| self.handlers.get(usize::from(handler)).map(|handler| handler.name.clone());
+        let name = |handler: HandlerIndex| self.handler(handler).map(|handler| handler.name.clone());
         let statuses = partitions.into_iter().map(|report| {
             let holders = report.holders.iter().map(|holder| HolderStatus {
                 handler: holder.handler.and_then(name),

@@ -6,7 +6,7 @@
 //! no receiver not even that.
 
 use std::hash::BuildHasher as _;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use foldhash::quality::RandomState;
@@ -158,17 +158,23 @@ impl Spans {
 pub struct GroupTracer {
     spans: Arc<Spans>,
     group: Arc<str>,
-    handlers: Vec<Arc<str>>,
+    handlers: RwLock<Vec<Arc<str>>>,
 }
 
 impl GroupTracer {
     /// For handlers with these names, by their indices.
     pub fn new(spans: Arc<Spans>, group: &str, handlers: Vec<Arc<str>>) -> GroupTracer {
-        GroupTracer { spans, group: group.into(), handlers }
+        GroupTracer { spans, group: group.into(), handlers: RwLock::new(handlers) }
+    }
+
+    /// One more handler, at the next index.
+    pub fn add(&self, name: Arc<str>) {
+        self.handlers.write().unwrap_or_else(PoisonError::into_inner).push(name);
     }
 
     fn name(&self, handler: HandlerIndex) -> Arc<str> {
-        self.handlers.get(usize::from(handler)).cloned().unwrap_or_else(|| "".into())
+        let handlers = self.handlers.read().unwrap_or_else(PoisonError::into_inner);
+        handlers.get(usize::from(handler)).cloned().unwrap_or_else(|| "".into())
     }
 
     fn tried(&self, export: &Export, handler: &Arc<str>, tried: &Tried, from: SystemTime, to: SystemTime) {

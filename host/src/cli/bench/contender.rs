@@ -290,6 +290,7 @@ impl<'a> Running<'a> {
             natives,
             sinks: Some(&sink),
             typed: contender == Contender::Typed,
+            source: None,
         };
         let host = Host::start_with(config, &additions).map_err(|error| match error {
             StartError::Handlers(_) => anyhow::anyhow!("{error}"),

@@ -10,7 +10,8 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{EngineHandler, Held};
+use super::Held;
+use super::lineup::Lineup;
 use crate::delivery::dead_letter::{DeadLetter, source_of, truncated};
 use crate::delivery::partition::{GivenUp, HandlerIndex};
 use crate::delivery::ports::{Mark, Observer, Producer, SendError, Tracer, Try};
@@ -132,25 +133,19 @@ impl Outbound {
     }
 
     /// Sends the dead letter of an event that was given up, as soon as there is room for it.
-    pub(super) fn dead_letter(
-        &mut self,
-        id: DeliveryId,
-        given_up: GivenUp<Held>,
-        at: SystemTime,
-        handlers: &[EngineHandler],
-    ) {
+    pub(super) fn dead_letter(&mut self, id: DeliveryId, given_up: GivenUp<Held>, at: SystemTime, lineup: &Lineup) {
         self.letters.push_back((id, given_up, at));
-        self.make_letters(handlers);
+        self.make_letters(lineup);
     }
 
     /// Makes the dead letters for which there is room.
-    pub(super) fn make_letters(&mut self, handlers: &[EngineHandler]) {
+    pub(super) fn make_letters(&mut self, lineup: &Lineup) {
         while !self.is_full() {
             let Some((id, given_up, at)) = self.letters.pop_front() else { return };
             let GivenUp { handler, event, reason, error_type, message, attempt, .. } = given_up;
             let record = event.record();
             let topic = format!("{}{}", source_of(record.topic(), &self.group), self.suffix);
-            let named = handler.and_then(|handler| handlers.get(usize::from(handler)));
+            let named = handler.and_then(|handler| lineup.get(handler));
             let letter = DeadLetter {
                 reason: reason.name(),
                 error_type: &error_type,

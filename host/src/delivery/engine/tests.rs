@@ -7,9 +7,10 @@ use std::sync::{Mutex, Weak};
 use crossbeam_channel::{Sender, bounded, unbounded};
 
 use super::*;
-use crate::config::RetryPolicy;
+use crate::config::{Pattern, RetryPolicy, TopicName};
 use crate::delivery::buffer::{Account, Buffer};
-use crate::delivery::ports::{Assigned, SendError};
+use crate::delivery::partition::Policy;
+use crate::delivery::ports::{Assigned, Instances, SendError};
 use crate::delivery::verdict::{Ending, ErrorKind, FaultKind};
 use crate::event::batch::BatchBuilder;
 use crate::event::{Outgoing, RecordBuilder, TopicPartition};
@@ -60,13 +61,13 @@ impl Producer for Door {
     }
 }
 
-impl Guests for Door {
-    fn run(&self, _: HandlerIndex, batch: Vec<Try>) {
+impl Instances for Door {
+    fn run(&self, batch: Vec<Try>) {
         batch.into_iter().for_each(|run| self.ask(Asked::Run(run)));
     }
 
-    fn run_here(&self, handler: HandlerIndex, batch: Vec<Try>) -> Option<Ran> {
-        self.run(handler, batch);
+    fn run_here(&self, batch: Vec<Try>) -> Option<Ran> {
+        self.run(batch);
         None
     }
 }
@@ -167,18 +168,21 @@ impl Bench {
             },
             ordering: Ordering::Key,
             policy: Policy { retry, dead_letters: true },
+            quarantine: None,
             concurrency: 2,
             max_batch: 1,
+            deployment: Deployment::default(),
+            instances: Arc::new(door.clone()),
         };
         change(&mut settings, &mut handler);
         let doors = Doors {
             readings: readings_out,
             signals: signals_out,
             consumer: Box::new(door.clone()),
-            producer: Box::new(door.clone()),
-            guests: Box::new(door),
+            producer: Box::new(door),
             observer: counts.clone(),
             tracer: None,
+            proofs: Box::new(|_, _| ()),
         };
         let engine = Engine::new(settings, vec![handler], doors);
         let (ended_in, ended) = bounded(1);
@@ -265,7 +269,7 @@ impl Bench {
     fn end(&self, run: Try, ending: Ending, outbox: Vec<Outgoing>) {
         let (wall, cpu) = (Duration::ZERO, Duration::ZERO);
         let tried = vec![Tried { run, ending: Some(ending), outbox, wall, cpu, memory: 0 }];
-        self.signals.send(Signal::Ran(0, Ran { tried, took: wall, ..Ran::default() })).unwrap();
+        self.signals.send(Signal::Ran(0, Deployment::default(), Ran { tried, took: wall, ..Ran::default() })).unwrap();
     }
 
     fn answer(&self, token: u64, answer: Result<(), SendError>) {
@@ -480,7 +484,7 @@ fn after_a_fault_of_a_batch_nothing_is_charged_and_each_event_runs_alone() {
     let batch = [bench.run(), bench.run(), bench.run()];
     let fault = Some((FaultKind::Trap, "unreachable".into()));
     let tried = batch.into_iter().map(Tried::not_run).collect();
-    bench.signals.send(Signal::Ran(0, Ran { tried, fault, ..Ran::default() })).unwrap();
+    bench.signals.send(Signal::Ran(0, Deployment::default(), Ran { tried, fault, ..Ran::default() })).unwrap();
     bench.wait_for("batch fault", 1);
     for offset in 1..4 {
         let run = bench.run();

@@ -1,10 +1,11 @@
 //! Single situations, and the model: see [`model`].
 
 use super::*;
-use crate::config::RetryPolicy;
+use crate::config::{Quarantine, RetryPolicy};
 use crate::delivery::buffer::Buffer;
 use crate::delivery::partition::Stage;
-use crate::delivery::verdict::{ErrorKind, Reason};
+use crate::delivery::report::HandlerState;
+use crate::delivery::verdict::{Ending, ErrorKind, Reason};
 
 mod model;
 
@@ -15,7 +16,8 @@ fn rules(concurrency: u32, max_retries: u32, dead_letters: bool) -> Rules {
         max_delay: Duration::from_millis(100),
         jitter: 0.1,
     };
-    Rules { policy: Policy { retry, dead_letters }, concurrency, max_batch: 1 }
+    let (policy, deployment) = (Policy { retry, dead_letters }, OLD);
+    Rules { policy, quarantine: None, concurrency, max_batch: 1, deployment }
 }
 
 const TIMING: Timing = Timing {
@@ -29,6 +31,12 @@ fn error() -> Ending {
 }
 
 const A: Assignment = Assignment(1);
+const OLD: Deployment = Deployment(0);
+const NEW: Deployment = Deployment(1);
+
+fn ended<'a>(run: &Run<i64>, ending: &'a Ending) -> Ended<'a> {
+    Ended { id: run.id, attempt: run.attempt, deployment: OLD, ending, settles_later: false }
+}
 
 /// A group with one partition, to which records are given by hand.
 struct Group {
@@ -57,12 +65,17 @@ impl Group {
     }
 
     fn end(&mut self, run: &Command<i64>, ending: &Ending) -> Vec<Command<i64>> {
+        self.end_in(OLD, run, ending)
+    }
+
+    fn end_in(&mut self, deployment: Deployment, run: &Command<i64>, ending: &Ending) -> Vec<Command<i64>> {
         let Command::Run(handler, batch) = run else { panic!("{run:?} is no try") };
         let mut out = Vec::new();
         for run in batch {
-            self.scheduler.ended(run.id, ending, false, self.now, 0.5, &mut out);
+            let ended = Ended { deployment, ..ended(run, ending) };
+            self.scheduler.ended(*handler, ended, self.now, 0.5, &mut out);
         }
-        self.scheduler.idle(*handler, batch.len(), Duration::ZERO);
+        self.scheduler.idle(*handler, deployment, batch.len(), Duration::ZERO);
         self.scheduler.dispatch(self.now, &mut out);
         out
     }
@@ -226,7 +239,8 @@ fn what_a_broker_refuses_for_good_is_given_up_with_the_try_that_published_it() {
     let Command::Run(_, batch) = &again[0] else { panic!("{again:?}") };
     let id = batch[0].id;
     let mut out = Vec::new();
-    group.scheduler.ended(id, &Ending::Ack, true, group.now, 0.5, &mut out);
+    let publishes = Ended { settles_later: true, ..ended(&batch[0], &Ending::Ack) };
+    group.scheduler.ended(0, publishes, group.now, 0.5, &mut out);
     group.scheduler.refused(id, "not allowed", group.now, &mut out);
     let [Command::DeadLetter(A, given_up)] = &out[..] else { panic!("{out:?}") };
     assert_eq!((given_up.reason, given_up.attempt, &*given_up.message), (Reason::PublishRejected, 2, "not allowed"));
@@ -298,7 +312,7 @@ fn an_end_without_a_record_moves_the_watermark_of_what_is_final() {
 fn grown() -> Group {
     let mut group = Group::new(&[Rules { max_batch: 8, ..rules(1, 2, true) }]);
     for _ in 0..3 {
-        group.scheduler.idle(0, 8, Duration::ZERO);
+        group.scheduler.idle(0, OLD, 8, Duration::ZERO);
     }
     group
 }
@@ -315,12 +329,12 @@ fn a_batch_holds_lanes_one_after_the_other_and_a_failure_stops_its_own() {
     let Command::Run(_, batch) = &out[0] else { panic!("{out:?}") };
     let (mut out, now) = (Vec::new(), group.now);
     let ids: Vec<_> = batch.iter().map(|run| run.id).collect();
-    group.scheduler.ended(ids[0], &Ending::Ack, false, now, 0.5, &mut out);
-    group.scheduler.ended(ids[1], &Ending::DeadLetter("no".into()), false, now, 0.5, &mut out);
+    group.scheduler.ended(0, ended(&batch[0], &Ending::Ack), now, 0.5, &mut out);
+    group.scheduler.ended(0, ended(&batch[1], &Ending::DeadLetter("no".into())), now, 0.5, &mut out);
     group.scheduler.not_run(ids[2], false, &mut out);
-    group.scheduler.ended(ids[3], &error(), false, now, 0.5, &mut out);
+    group.scheduler.ended(0, ended(&batch[3], &error()), now, 0.5, &mut out);
     group.scheduler.not_run(ids[4], false, &mut out);
-    group.scheduler.idle(0, 5, Duration::ZERO);
+    group.scheduler.idle(0, OLD, 5, Duration::ZERO);
     group.scheduler.dispatch(group.now, &mut out);
     assert_eq!(runs(&out), [(0, 4, 1)], "its lane goes on with the next, and the other one waits");
     let again = group.pass(Duration::from_millis(11));
@@ -341,7 +355,7 @@ fn after_a_fault_of_a_batch_each_of_it_runs_alone_and_nothing_else_does() {
     let Command::Run(_, batch) = &out[0] else { panic!("{out:?}") };
     let mut again = Vec::new();
     batch.iter().for_each(|run| group.scheduler.not_run(run.id, true, &mut again));
-    group.scheduler.idle(0, 2, Duration::ZERO);
+    group.scheduler.idle(0, OLD, 2, Duration::ZERO);
     group.scheduler.dispatch(group.now, &mut again);
     assert_eq!(runs(&again), [(0, 3, 1)], "what was ready before, without what must be alone");
     let alone = group.end(&again[0], &Ending::Ack);
@@ -350,4 +364,160 @@ fn after_a_fault_of_a_batch_each_of_it_runs_alone_and_nothing_else_does() {
     assert_eq!(runs(&alone), [(0, 2, 1)]);
     group.end(&alone[0], &Ending::Ack);
     assert_eq!(group.watermark(), Some(4));
+}
+
+fn quarantined_after(tries: u32, events: u32) -> Rules {
+    let limits = Quarantine { tries: tries.try_into().unwrap(), events: events.try_into().unwrap() };
+    Rules { quarantine: Some(limits), ..rules(2, 1, true) }
+}
+
+#[test]
+fn a_broken_handler_gives_nothing_up_and_goes_on_when_a_probe_succeeds() {
+    let mut group = Group::new(&[quarantined_after(3, 2), rules(1, 1, true)]);
+    let first = group.receive(0, &[(0, 1)]);
+    let second = group.receive(1, &[(0, 2)]);
+    group.end(&first[0], &error());
+    group.end(&second[0], &error());
+    let again = group.pass(Duration::from_millis(11));
+    assert_eq!(runs(&again), [(0, 0, 2), (0, 1, 2)]);
+    let out = group.end(&again[0], &error());
+    assert_eq!(out, [Command::Quarantined(0)], "the third try of the second event; nothing is given up");
+    assert_eq!(group.scheduler.load()[0].state, HandlerState::Quarantined);
+    assert_eq!(group.end(&again[1], &error()), [], "what ran then is not charged either");
+    assert_eq!(runs(&group.receive(2, &[(0, 3), (1, 3)])), [(1, 2, 1)], "its neighbour goes on");
+    let mut probed = Vec::new();
+    for wait in [10, 20, 40, 80, 100, 100] {
+        assert_eq!(runs(&group.pass(Duration::from_millis(wait - 1))), []);
+        let probe = group.pass(Duration::from_millis(1));
+        let [(0, event, attempt)] = runs(&probe)[..] else { panic!("{probe:?}") };
+        probed.push((event, attempt));
+        assert_eq!(group.end(&probe[0], &error()), []);
+    }
+    assert_eq!(probed, [(0, 2), (1, 2), (2, 1), (0, 2), (1, 2), (2, 1)], "lane after lane, and no try is counted");
+    let probe = group.pass(Duration::from_millis(100));
+    let out = group.end(&probe[0], &Ending::Ack);
+    assert_eq!(out[0], Command::Released(0));
+    assert_eq!(runs(&out[1..]), [(0, 1, 2), (0, 2, 1)]);
+    assert_eq!(group.scheduler.load()[0].state, HandlerState::Running);
+}
+
+#[test]
+fn a_poisoned_event_is_given_up_and_its_handler_works() {
+    let mut group = Group::new(&[quarantined_after(2, 2)]);
+    let run = group.receive(0, &[(0, 1)]);
+    group.end(&run[0], &error());
+    let again = group.pass(Duration::from_millis(11));
+    let out = group.end(&again[0], &error());
+    assert!(matches!(&out[..], [Command::DeadLetter(A, _)]), "{out:?}");
+}
+
+#[test]
+fn a_paused_handler_starts_nothing_until_it_is_resumed() {
+    let mut group = Group::new(&[rules(1, 1, true)]);
+    group.scheduler.pause(0);
+    assert_eq!(runs(&group.receive(0, &[(0, 1)])), []);
+    assert_eq!(group.scheduler.load()[0].state, HandlerState::Paused);
+    let mut out = Vec::new();
+    group.scheduler.resume(0, &mut out);
+    assert_eq!(out, [], "it was not quarantined");
+    assert_eq!(runs(&group.pass(Duration::ZERO)), [(0, 0, 1)]);
+}
+
+#[test]
+fn a_new_generation_has_all_its_instances_at_once_and_keeps_the_order_of_lanes() {
+    let mut group = Group::new(&[rules(1, 1, true)]);
+    let old = group.receive(0, &[(0, 1)]);
+    assert_eq!(runs(&group.receive(1, &[(0, 1)])), []);
+    assert_eq!(runs(&group.receive(2, &[(0, 2)])), [], "the only instance is busy");
+    group.scheduler.deploy(0, Rules { deployment: NEW, ..rules(1, 1, true) }, None);
+    let new = group.pass(Duration::ZERO);
+    assert_eq!(runs(&new), [(0, 2, 1)], "not the next of the lane in which the old one still runs");
+    assert_eq!(group.scheduler.load()[0].in_flight, 2);
+    assert_eq!(runs(&group.end(&old[0], &Ending::Ack)), [], "the new one has one instance, and that is busy");
+    assert_eq!(runs(&group.end_in(NEW, &new[0], &Ending::Ack)), [(0, 1, 1)]);
+    assert_eq!(group.scheduler.load()[0].in_flight, 1);
+}
+
+#[test]
+fn a_generation_all_of_whose_first_events_fail_is_taken_back_and_they_have_lost_nothing() {
+    let mut group = Group::new(&[rules(4, 0, true)]);
+    let bad = Rules { deployment: NEW, ..rules(4, 0, true) };
+    group.scheduler.deploy(0, bad, 2.try_into().ok());
+    let first = group.receive(0, &[(0, 1)]);
+    assert_eq!(group.end_in(NEW, &first[0], &error()), [], "it would be given up, and is not yet");
+    let again = group.pass(Duration::from_millis(11));
+    assert_eq!(runs(&again), [(0, 0, 1)]);
+    let second = group.receive(1, &[(0, 2)]);
+    assert_eq!(group.end_in(NEW, &second[0], &error()), [Command::RollBack(0)]);
+    group.scheduler.deploy(0, rules(4, 0, true), None);
+    let old = group.pass(Duration::ZERO);
+    assert_eq!(runs(&old), [(0, 1, 1)], "by the old generation");
+    assert_eq!(group.end_in(NEW, &again[0], &error()).len(), 1, "what still ran in the bad one costs nothing");
+    group.end(&old[0], &Ending::Ack);
+    assert_eq!(group.watermark(), Some(0));
+}
+
+#[test]
+fn one_success_proves_a_generation_and_then_failures_count() {
+    let mut group = Group::new(&[rules(4, 0, true)]);
+    group.scheduler.deploy(0, Rules { deployment: NEW, ..rules(4, 0, true) }, 2.try_into().ok());
+    let first = group.receive(0, &[(0, 1)]);
+    group.end_in(NEW, &first[0], &error());
+    let second = group.receive(1, &[(0, 2)]);
+    assert_eq!(group.end_in(NEW, &second[0], &Ending::Skip), [Command::Proven(0)]);
+    let again = group.pass(Duration::from_millis(11));
+    let out = group.end_in(NEW, &again[0], &error());
+    assert!(matches!(&out[..], [Command::DeadLetter(A, _)]), "{out:?}");
+}
+
+#[test]
+fn where_too_few_events_come_a_trial_ends_with_its_time() {
+    let mut group = Group::new(&[rules(4, 0, true)]);
+    group.scheduler.deploy(0, Rules { deployment: NEW, ..rules(4, 0, true) }, 2.try_into().ok());
+    let mut run = group.receive(0, &[(0, 1)]);
+    let mut waited = Duration::ZERO;
+    loop {
+        let out = group.end_in(NEW, &run[0], &error());
+        if let [Command::DeadLetter(A, _), Command::Proven(0)] = &out[..] {
+            break;
+        }
+        assert_eq!(out, []);
+        waited += Duration::from_secs(5);
+        run = group.pass(Duration::from_secs(5));
+        run.retain(|command| matches!(command, Command::Run(..)));
+    }
+    assert_eq!(waited, crate::delivery::trial::LONGEST);
+}
+
+#[test]
+fn a_removed_handler_is_waited_for_no_more_and_an_added_one_begins_here() {
+    let mut group = Group::new(&[rules(1, 1, true), rules(1, 1, true)]);
+    let mut out = group.receive(0, &[(0, 1), (1, 1)]);
+    let (first, other) = (out.remove(0), out.remove(0));
+    group.receive(1, &[(0, 1), (1, 1)]);
+    let failed = group.end(&first, &error());
+    assert_eq!(failed, [], "it waits, and the next of its lane behind it");
+    let mut out = Vec::new();
+    assert_eq!(group.scheduler.remove(0, group.now, &mut out), 2);
+    assert_eq!((out, group.watermark()), (vec![], Some(0)), "the other one has not finished");
+    let next = group.end(&other, &Ending::Ack);
+    assert_eq!(runs(&next), [(1, 1, 1)]);
+    assert_eq!(group.watermark(), Some(1));
+    group.scheduler.add(rules(1, 1, true));
+    assert_eq!(group.scheduler.ends().map(|(_, end)| end).collect::<Vec<_>>(), [Some(2)]);
+    assert_eq!(runs(&group.receive(2, &[(2, 1)])), [(2, 2, 1)]);
+    group.end(&next[0], &Ending::Ack);
+    assert_eq!(group.watermark(), Some(2));
+    assert_eq!(runs(&group.pass(Duration::from_secs(1))), [], "nothing of the removed one comes again");
+}
+
+#[test]
+fn what_a_removed_handler_still_runs_counts_for_nobody() {
+    let mut group = Group::new(&[rules(1, 1, true), rules(1, 1, true)]);
+    let run = group.receive(0, &[(0, 1)]);
+    assert_eq!(group.scheduler.remove(0, group.now, &mut Vec::new()), 1);
+    assert_eq!(group.watermark(), Some(1));
+    assert_eq!(group.end(&run[0], &error()), []);
+    group.scheduler.revoked(vec![A], false, group.now);
+    assert_eq!(group.pass(Duration::ZERO), [Command::Release(vec![A], vec![(A, 1)])], "no drain waits for it");
 }

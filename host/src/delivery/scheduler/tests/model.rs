@@ -1,6 +1,6 @@
 //! A world around one host's scheduler: partitions with gaps, a broker that keeps commits, readers that
-//! take what they may, instances that end in any way and order, rebalances, losses, resets of a position,
-//! crashes and restarts. After every step the promises are compared with what a second, simpler
+//! take what they may, instances that end in any way and order, rebalances, losses, resets of a position, new
+//! generations, pauses, crashes and restarts. After every step the promises are compared with what a second, simpler
 //! bookkeeping expects. [`every_planted_bug_is_found`] shows that none of this is for show.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::*;
 use crate::delivery::mutants;
-use crate::delivery::verdict::FaultKind;
+use crate::delivery::verdict::{FaultKind, Reason};
 
 const PARTITIONS: usize = 3;
 /// Concurrency of each handler; the first goes by key, the second by partition, the third has no order.
@@ -18,6 +18,10 @@ const CONCURRENCY: [u32; 3] = [2, 1, 3];
 const MAX_RETRIES: u32 = 2;
 const MAX_BATCH: usize = 3;
 const BUFFER: u64 = 300;
+/// Tries and events after which a handler is quarantined. The last one never is.
+const QUARANTINE: [(u32, u32); 2] = [(4, 2), (3, 1)];
+/// First events that prove a generation bad.
+const TRIAL: u32 = 2;
 const WINDOW: u32 = 4;
 
 type Place = (usize, i64);
@@ -57,6 +61,13 @@ enum Step {
         partition: usize,
         to: usize,
     },
+    /// Another generation, which may be taken back.
+    Deploy {
+        handler: usize,
+        on_trial: bool,
+    },
+    Pause(usize),
+    Resume(usize),
     Crash,
     ShutDown,
 }
@@ -102,9 +113,40 @@ struct Reader {
     alone: BTreeSet<(i64, HandlerIndex)>,
 }
 
+/// A handler, as the model knows it.
+#[derive(Default)]
+struct Member {
+    deployment: Deployment,
+    /// What it goes back to.
+    before: Deployment,
+    paused: bool,
+    quarantined: bool,
+    failed: u32,
+    events: BTreeSet<DeliveryId>,
+    trial: Option<OnTrial>,
+    condemned: Option<Deployment>,
+}
+
+#[derive(Default)]
+struct OnTrial {
+    until: Option<Instant>,
+    /// What failed, with what each had before.
+    failed: BTreeMap<DeliveryId, (u32, Place, u32)>,
+}
+
+/// What a failure costs.
+#[derive(PartialEq)]
+enum Cost {
+    ATry,
+    /// And nothing more, though it was the last.
+    ATryAtMost,
+    Nothing,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Running {
     handler: HandlerIndex,
+    deployment: Deployment,
     id: DeliveryId,
     attempt: u32,
     lane: Option<Lane>,
@@ -129,7 +171,13 @@ struct World {
     committed: [i64; PARTITIONS],
     readers: BTreeMap<Assignment, Reader>,
     next_assignment: u64,
+    members: [Member; 3],
+    next_deployment: u64,
     running: Vec<Vec<Running>>,
+    /// Who came into quarantine and out of it, and nobody has said so.
+    turns: VecDeque<(HandlerIndex, bool)>,
+    /// Of the batch that is ending.
+    ending_now: Vec<DeliveryId>,
     unsettled: Vec<Unsettled>,
     /// What has been brought to its end, in whichever life of the host.
     done: BTreeSet<(Place, Option<HandlerIndex>)>,
@@ -137,10 +185,17 @@ struct World {
     ending: bool,
 }
 
+fn rules_of(handler: usize, deployment: Deployment) -> Rules {
+    let concurrency = CONCURRENCY[handler];
+    let quarantine = QUARANTINE.get(handler).map(|(tries, events)| Quarantine {
+        tries: (*tries).try_into().unwrap(),
+        events: (*events).try_into().unwrap(),
+    });
+    Rules { max_batch: MAX_BATCH, quarantine, deployment, ..rules(concurrency, MAX_RETRIES, concurrency != 3) }
+}
+
 fn scheduler(now: Instant) -> Scheduler<Place> {
-    let handlers = CONCURRENCY
-        .map(|concurrency| Rules { max_batch: MAX_BATCH, ..rules(concurrency, MAX_RETRIES, concurrency != 3) });
-    Scheduler::new(TIMING, &handlers, now)
+    Scheduler::new(TIMING, &[0, 1, 2].map(|handler| rules_of(handler, OLD)), now)
 }
 
 impl World {
@@ -154,7 +209,11 @@ impl World {
             committed: [0; PARTITIONS],
             readers: BTreeMap::new(),
             next_assignment: 1,
+            members: Default::default(),
+            next_deployment: 1,
             running: Vec::new(),
+            turns: VecDeque::new(),
+            ending_now: Vec::new(),
             unsettled: Vec::new(),
             done: BTreeSet::new(),
             ending: false,
@@ -203,6 +262,20 @@ impl World {
                 }
             }
             Step::Reset { partition, to } => self.reset(partition, to),
+            Step::Deploy { handler, on_trial } => self.deploy(handler, on_trial),
+            Step::Pause(handler) => {
+                self.members[handler].paused = true;
+                self.scheduler.pause(handler.try_into().unwrap());
+            }
+            Step::Resume(handler) => {
+                let member = &mut self.members[handler];
+                if member.quarantined {
+                    self.turns.push_back((handler.try_into().unwrap(), false));
+                }
+                (member.paused, member.quarantined, member.failed) = (false, false, 0);
+                member.events.clear();
+                self.scheduler.resume(handler.try_into().unwrap(), &mut out);
+            }
             Step::Crash => self.restart(),
             Step::ShutDown => {
                 self.ending = true;
@@ -218,6 +291,7 @@ impl World {
         if self.scheduler.is_closed() {
             self.restart();
         }
+        assert_eq!(self.turns.len(), 0, "a quarantine began or ended, and nobody said so");
         self.check();
     }
 
@@ -279,21 +353,116 @@ impl World {
         fault: bool,
         out: &mut Vec<Command<Place>>,
     ) {
-        let (events, handler) = (batch.len(), batch[0].handler);
+        let (events, handler, deployment) = (batch.len(), batch[0].handler, batch[0].deployment);
         let fault = fault && events > 1;
         let mut failed = Vec::new();
+        self.ending_now = batch.iter().map(|running| running.id).collect();
         for (running, (ending, publishes)) in batch.into_iter().zip(endings.iter().cycle()) {
             let lane = running.lane.map(|lane| (running.id.assignment, lane));
             if fault || (lane.is_some() && failed.contains(&lane)) {
                 self.not_run(running, fault, out);
+                self.ending_now.remove(0);
                 continue;
             }
             if !matches!(ending, Ending::Ack | Ending::Skip) {
                 failed.push(lane);
             }
             self.end(running, ending, *publishes && *ending == Ending::Ack, out);
+            self.ending_now.remove(0);
         }
-        self.scheduler.idle(handler, events, Duration::ZERO);
+        self.scheduler.idle(handler, deployment, events, Duration::ZERO);
+    }
+
+    fn deploy(&mut self, handler: usize, on_trial: bool) {
+        let deployment = Deployment(self.next_deployment);
+        self.next_deployment += 1;
+        let member = &mut self.members[handler];
+        let undecided = std::mem::replace(&mut member.trial, on_trial.then(OnTrial::default));
+        if undecided.is_none() {
+            member.before = member.deployment;
+        }
+        member.deployment = deployment;
+        (member.quarantined, member.failed) = (false, 0);
+        member.events.clear();
+        self.give_back(handler, undecided.unwrap_or_default());
+        let index = HandlerIndex::try_from(handler).unwrap();
+        self.scheduler.deploy(index, rules_of(handler, deployment), on_trial.then_some(TRIAL.try_into().unwrap()));
+    }
+
+    /// Deliveries that failed on a trial have the tries again that they had before.
+    fn give_back(&mut self, handler: usize, trial: OnTrial) {
+        let handler = HandlerIndex::try_from(handler).unwrap();
+        for (id, (attempt, (_, offset), era)) in trial.failed {
+            let running =
+                self.running.iter().flatten().any(|running| running.id == id) || self.ending_now.contains(&id);
+            let Some(reader) = self.readers.get_mut(&id.assignment).filter(|reader| reader.era == era) else {
+                continue;
+            };
+            if let Some(tries) = reader.tries.get_mut(&(offset, handler)) {
+                *tries = (*tries).min(attempt - u32::from(!running));
+            }
+        }
+    }
+
+    /// The model's own idea of who pays.
+    fn cost(&mut self, running: &Running, ending: &Ending) -> Cost {
+        let (now, handler) = (self.now, usize::from(running.handler));
+        let member = &mut self.members[handler];
+        let is_current = running.deployment == member.deployment;
+        let succeeded = matches!(ending, Ending::Ack | Ending::Skip);
+        if succeeded || matches!(ending, Ending::DeadLetter(_)) {
+            if is_current {
+                member.trial = None;
+            }
+            if is_current && succeeded {
+                if member.quarantined {
+                    self.turns.push_back((running.handler, false));
+                }
+                (member.quarantined, member.failed) = (false, 0);
+                member.events.clear();
+            }
+            return Cost::ATry;
+        }
+        if member.condemned == Some(running.deployment) {
+            return Cost::Nothing;
+        }
+        if !is_current {
+            return Cost::ATry;
+        }
+        let mut undecided = false;
+        if let (Some(trial), false) = (&mut member.trial, matches!(ending, Ending::Retry(_))) {
+            if now >= *trial.until.get_or_insert(now + crate::delivery::trial::LONGEST) {
+                member.trial = None;
+                return Cost::ATry;
+            }
+            trial.failed.entry(running.id).or_insert((running.attempt, running.place, running.era));
+            if trial.failed.len() == TRIAL as usize {
+                member.condemned = Some(running.deployment);
+                let trial = member.trial.take().unwrap();
+                self.give_back(handler, trial);
+                return Cost::Nothing;
+            }
+            undecided = true;
+        }
+        let Some((tries, events)) = QUARANTINE.get(handler) else {
+            return if undecided { Cost::ATryAtMost } else { Cost::ATry };
+        };
+        if member.quarantined {
+            return Cost::Nothing;
+        }
+        member.failed += 1;
+        if member.events.len() < *events as usize {
+            member.events.insert(running.id);
+        }
+        member.quarantined = member.failed >= *tries && member.events.len() == *events as usize;
+        if member.quarantined {
+            self.turns.push_back((running.handler, true));
+        }
+        match (member.quarantined, undecided) {
+            (true, _) => Cost::Nothing,
+            (false, true) => Cost::ATryAtMost,
+            (false, false) => Cost::ATry,
+        }
     }
 
     fn not_run(&mut self, running: Running, fault: bool, out: &mut Vec<Command<Place>>) {
@@ -309,14 +478,22 @@ impl World {
     }
 
     fn end(&mut self, running: Running, ending: &Ending, publishes: bool, out: &mut Vec<Command<Place>>) {
-        let Running { handler, id, place, era, attempt, .. } = running;
+        let Running { handler, id, place, era, attempt, deployment, .. } = running;
         let succeeded = ending.error_type().is_none();
-        let gives_up = matches!(ending, Ending::DeadLetter(_)) || (!succeeded && attempt > MAX_RETRIES);
+        let is_held = self.readers.contains_key(&id.assignment);
+        let cost = if is_held { self.cost(&running, ending) } else { Cost::ATry };
+        // Less than the try's own number, where it was given back tries while it ran.
+        let counted = self.readers.get(&id.assignment).and_then(|reader| reader.tries.get(&(place.1, handler)));
+        let is_last = !succeeded && counted.copied().unwrap_or(attempt) > MAX_RETRIES;
+        let gives_up = matches!(ending, Ending::DeadLetter(_)) || (is_last && cost == Cost::ATry);
         if succeeded && !publishes {
             self.done.insert((place, Some(handler)));
         }
         let known = self.readers.get_mut(&id.assignment).filter(|reader| reader.era == era);
         if let Some(reader) = known {
+            if cost == Cost::Nothing || (is_last && cost == Cost::ATryAtMost) {
+                *reader.tries.get_mut(&(place.1, handler)).expect("it was started") -= 1;
+            }
             if succeeded || gives_up {
                 reader.over.insert((place.1, handler));
             }
@@ -326,7 +503,8 @@ impl World {
                 self.unsettled.push(Unsettled { handler: Some(handler), id, place, refusable: true, era });
             }
         }
-        self.scheduler.ended(id, ending, publishes, self.now, 0.5, out);
+        let ended = Ended { id, attempt, deployment, ending, settles_later: publishes };
+        self.scheduler.ended(handler, ended, self.now, 0.5, out);
     }
 
     /// The model's own idea of when a delivery is final.
@@ -396,13 +574,21 @@ impl World {
         self.readers.clear();
         self.running.clear();
         self.unsettled.clear();
+        self.members = Default::default();
+        self.turns.clear();
     }
 
     fn obey(&mut self, command: Command<Place>) {
         match command {
             Command::Run(handler, batch) => {
-                let busy = self.running.iter().filter(|running| running[0].handler == handler).count();
+                let member = &self.members[usize::from(handler)];
+                let of = |running: &&Vec<Running>| {
+                    (running[0].handler, running[0].deployment) == (handler, member.deployment)
+                };
+                let busy = self.running.iter().filter(of).count();
                 assert!(busy < CONCURRENCY[usize::from(handler)] as usize, "no instance is idle");
+                assert!(!member.paused, "it is paused");
+                assert!(!member.quarantined || (busy, batch.len()) == (0, 1), "more than one probe");
                 assert!((1..=MAX_BATCH).contains(&batch.len()), "a batch of {}", batch.len());
                 let together = batch.len() > 1;
                 self.running.push(Vec::new());
@@ -412,6 +598,9 @@ impl World {
                 let era = self.readers[&assignment].era;
                 let id = DeliveryId { assignment, key: given_up.key };
                 let (handler, place) = (given_up.handler, given_up.event);
+                let over = |handler| self.readers[&assignment].over.contains(&(place.1, handler));
+                let refused = given_up.reason == Reason::PublishRejected;
+                assert!(refused || handler.is_none_or(over), "{place:?} is given up before its time");
                 self.unsettled.push(Unsettled { handler, id, place, refusable: false, era });
             }
             Command::Dropped(assignment, given_up) => {
@@ -426,6 +615,17 @@ impl World {
                 }
             }
             Command::Abandoned(_) | Command::Stuck(_) => {}
+            Command::Quarantined(handler) => assert_eq!(self.turns.pop_front(), Some((handler, true))),
+            Command::Released(handler) => assert_eq!(self.turns.pop_front(), Some((handler, false))),
+            Command::Proven(handler) => assert!(self.members[usize::from(handler)].trial.is_none()),
+            Command::RollBack(handler) => {
+                let member = &mut self.members[usize::from(handler)];
+                assert_eq!(member.condemned, Some(member.deployment), "a generation is taken back");
+                member.deployment = member.before;
+                (member.quarantined, member.failed) = (false, 0);
+                member.events.clear();
+                self.scheduler.deploy(handler, rules_of(usize::from(handler), member.before), None);
+            }
             Command::Release(assignments, watermarks) => {
                 for (assignment, offset) in watermarks {
                     assert!(!self.readers[&assignment].lost, "a commit of a lost partition");
@@ -475,7 +675,8 @@ impl World {
             }
         }
         let era = reader.era;
-        batch.push(Running { handler, id, attempt, lane, place, era });
+        let deployment = self.members[usize::from(handler)].deployment;
+        batch.push(Running { handler, deployment, id, attempt, lane, place, era });
     }
 
     /// The heart of it: what is committed is done.
@@ -526,6 +727,7 @@ impl World {
         for _ in 0..2_000 {
             (0..PARTITIONS).for_each(|partition| self.step(Step::Assign(partition)));
             (0..PARTITIONS).for_each(|partition| self.step(Step::Read(partition)));
+            (0..3).for_each(|handler| self.step(Step::Resume(handler)));
             if !self.running.is_empty() {
                 self.step(Step::End { pick: 0, endings: vec![(Ending::Ack, false)], fault: false });
             }
@@ -566,6 +768,9 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (any::<[bool; PARTITIONS]>(), any::<bool>())
             .prop_map(|(partitions, lost)| Step::Revoke { partitions, lost }),
         4 => (partition(), any::<usize>()).prop_map(|(partition, to)| Step::Reset { partition, to }),
+        4 => (0usize..3, any::<bool>()).prop_map(|(handler, on_trial)| Step::Deploy { handler, on_trial }),
+        2 => (0usize..3).prop_map(Step::Pause),
+        4 => (0usize..3).prop_map(Step::Resume),
         1 => Just(Step::Crash),
         1 => Just(Step::ShutDown),
     ]

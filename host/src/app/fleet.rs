@@ -1,0 +1,690 @@
+//! What runs now: the groups, the generations of their handlers, and how that changes while they run.
+//!
+//! A new generation is loaded, checked and described beside the one at work; only then does the group's engine change
+//! over, between two batches. What cannot be loaded changes nothing. One change loads at a time; what loads nothing (a
+//! rollback, a pause) does not wait for one that does.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use anyhow::Context as _;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use opentelemetry::KeyValue;
+use tokio::runtime::Handle;
+
+use super::group::{Generation, Group, Parts, redrives, topics_of};
+use super::handlers::{LoadedHandler, Loader};
+use super::topics::{Reader, Readers};
+use super::watch::GroupWatch;
+use super::{CLOSE_TIMEOUT, Watch};
+use crate::admin::Health;
+use crate::admin::control::{Control, ControlError, GenerationStatus, HandlerStatus, Refused, Reloaded};
+use crate::config::{self, Config, GroupName, Source};
+use crate::delivery::buffer::Buffer;
+use crate::delivery::engine::Summary;
+use crate::delivery::handler::{Change, Deployment};
+use crate::delivery::partition::HandlerIndex;
+use crate::delivery::ports::{Proof, Signal};
+use crate::delivery::report::HandlerState;
+use crate::kafka::Cluster;
+use crate::kafka::producer::SharedProducer;
+use crate::telemetry::Telemetry;
+use crate::telemetry::groups::Version;
+use crate::telemetry::recorder::{APPLIED, REFUSED, ROLLED_BACK};
+
+/// What groups are made with.
+pub struct Means {
+    /// Loads handlers.
+    pub loader: Loader,
+    /// The cluster.
+    pub cluster: Cluster,
+    /// The process's producer.
+    pub producer: Arc<SharedProducer>,
+    /// What the process may hold.
+    pub buffer: Arc<Buffer>,
+    /// Told which groups are joined.
+    pub health: Arc<Health>,
+    /// Where all of it is counted and shown.
+    pub telemetry: Arc<Telemetry>,
+    /// Told who reads what.
+    pub readers: Arc<Readers>,
+    /// Where instances run.
+    pub guests: Handle,
+    /// Told when a thread ends unasked.
+    pub failed: Sender<anyhow::Error>,
+}
+
+/// See the module's documentation.
+pub struct Fleet {
+    means: Means,
+    proofs: Sender<(GroupName, HandlerIndex, Proof)>,
+    deployments: AtomicU64,
+    /// Held by whoever loads.
+    loading: Mutex<()>,
+    state: Mutex<State>,
+}
+
+struct State {
+    config: Config,
+    /// Where the configuration came from. `None`: it cannot be read again.
+    source: Option<Source>,
+    groups: Vec<Group>,
+    handlers: Vec<Managed>,
+    stopping: bool,
+}
+
+/// A handler, and what became of its versions.
+struct Managed {
+    group: GroupName,
+    index: HandlerIndex,
+    current: Generation,
+    /// Whether the current one is known to be good.
+    proven: bool,
+    /// The last one before it that is.
+    good: Option<Generation>,
+    /// What was taken back: it comes again only where somebody asks for it.
+    condemned: Option<Identity>,
+    refused: Option<Refused>,
+    /// Versions that were put to work.
+    count: u32,
+}
+
+/// What makes a version another one.
+#[derive(Clone, PartialEq)]
+struct Identity {
+    config: config::Handler,
+    digest: Arc<str>,
+}
+
+impl Identity {
+    fn of(loaded: &LoadedHandler) -> Identity {
+        Identity { config: loaded.config.clone(), digest: loaded.component.digest.clone() }
+    }
+}
+
+impl Managed {
+    fn name(&self) -> &Arc<str> {
+        &self.current.loaded.settings.name
+    }
+
+    /// Another version is at work.
+    fn change_to(&mut self, generation: Generation, proven: bool) {
+        let before = std::mem::replace(&mut self.current, generation);
+        if self.proven {
+            self.good = Some(before);
+        }
+        self.proven = proven;
+        self.refused = None;
+    }
+}
+
+/// What is to be done to get from the handlers that there are to those that are wanted.
+struct Plan {
+    load: Vec<config::Handler>,
+    remove: Vec<Arc<str>>,
+}
+
+impl Fleet {
+    /// Puts these handlers to work, in their groups.
+    ///
+    /// # Errors
+    /// Where a client or a thread cannot be made.
+    pub fn start(
+        means: Means,
+        config: Config,
+        source: Option<Source>,
+        loaded: Vec<LoadedHandler>,
+        watch: Watch<'_>,
+    ) -> anyhow::Result<Arc<Fleet>> {
+        let (proofs, proven) = unbounded();
+        let state = State { config, source, groups: Vec::new(), handlers: Vec::new(), stopping: false };
+        let (deployments, loading, state) = (AtomicU64::new(0), Mutex::new(()), Mutex::new(state));
+        let fleet = Arc::new(Fleet { means, proofs, deployments, loading, state });
+        fleet.hear(proven)?;
+        let mut by_group: Vec<(GroupName, Vec<Generation>)> = Vec::new();
+        {
+            let state = fleet.state();
+            for loaded in loaded {
+                let group = state.config.kafka.group_of(&loaded.config).context("the name of a handler's own group")?;
+                let generation = fleet.generation(loaded, 1);
+                match by_group.iter_mut().find(|(name, _)| *name == group) {
+                    Some((_, handlers)) => handlers.push(generation),
+                    None => by_group.push((group, vec![generation])),
+                }
+            }
+            if by_group.is_empty() {
+                tracing::warn!(dir = %state.config.handlers_dir.display(), "there are no handlers: nothing is read");
+            }
+            fleet.means.health.loaded(by_group.iter().map(|(name, _)| name.to_string()));
+        }
+        for (group, generations) in by_group {
+            fleet.start_group(&mut fleet.state(), group, generations, watch)?;
+        }
+        Ok(fleet)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn loading(&self) -> MutexGuard<'_, ()> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn generation(&self, loaded: LoadedHandler, number: u32) -> Generation {
+        let deployment = Deployment(self.deployments.fetch_add(1, Ordering::Relaxed));
+        Generation { loaded, number, deployment, since: SystemTime::now() }
+    }
+
+    /// On a thread of its own: whoever proves something waits for nobody.
+    fn hear(self: &Arc<Self>, proven: Receiver<(GroupName, HandlerIndex, Proof)>) -> anyhow::Result<()> {
+        let fleet = Arc::downgrade(self);
+        let hear = move || {
+            while let Ok((group, handler, proof)) = proven.recv() {
+                let Some(fleet) = fleet.upgrade() else { return };
+                fleet.proof(&group, handler, proof);
+            }
+        };
+        std::thread::Builder::new().name("proofs".into()).spawn(hear).context("cannot start a thread")?;
+        Ok(())
+    }
+
+    fn start_group(
+        &self,
+        state: &mut State,
+        name: GroupName,
+        generations: Vec<Generation>,
+        watch: Watch<'_>,
+    ) -> anyhow::Result<()> {
+        let means = &self.means;
+        let membership =
+            GroupWatch { group: name.to_string(), health: means.health.clone(), telemetry: means.telemetry.clone() };
+        means.health.joins(name.as_str());
+        let group = Group::start(Parts {
+            config: &state.config,
+            name: name.clone(),
+            handlers: &generations,
+            cluster: &means.cluster,
+            producer: &means.producer,
+            buffer: &means.buffer,
+            membership: Arc::new(membership),
+            telemetry: &means.telemetry,
+            watch,
+            guests: &means.guests,
+            failed: means.failed.clone(),
+            proofs: self.proofs.clone(),
+        })?;
+        state.groups.push(group);
+        for (index, generation) in (0..).zip(generations) {
+            self.manage(state, name.clone(), index, generation);
+        }
+        self.tell_topics(state, &name);
+        Ok(())
+    }
+
+    /// A handler that has just been put to work.
+    fn manage(&self, state: &mut State, group: GroupName, index: HandlerIndex, current: Generation) {
+        let managed =
+            Managed { group, index, current, proven: true, good: None, condemned: None, refused: None, count: 1 };
+        self.tell_version(&managed);
+        state.handlers.push(managed);
+    }
+
+    fn tell_version(&self, managed: &Managed) {
+        let Generation { loaded, number, .. } = &managed.current;
+        let version = Version { digest: loaded.component.digest.clone(), generation: *number };
+        self.means.telemetry.groups().version(managed.group.as_str(), managed.name(), Some(version));
+    }
+
+    fn count(&self, name: &str, outcome: &'static str) {
+        let attributes = [KeyValue::new("handler.name", name.to_owned()), KeyValue::new("outcome", outcome)];
+        self.means.telemetry.instruments().reloads.add(1, &attributes);
+    }
+
+    /// Tells the consumer and the topics' watcher what the group's handlers read now.
+    fn tell_topics(&self, state: &State, group: &GroupName) {
+        let Some(running) = state.groups.iter().find(|running| running.name == *group) else { return };
+        let handlers = state.handlers.iter().filter(|managed| managed.group == *group);
+        let topics = topics_of(handlers.map(|managed| &managed.current));
+        let mut redrives = redrives(&state.config, group, &topics);
+        for topic in &topics {
+            running.consumer.may_read(topic.to_string(), redrives.remove(topic.as_str()));
+        }
+        self.means.readers.set(Reader { group: group.clone(), consumer: running.consumer.clone(), topics });
+    }
+
+    // --- Changes ---
+
+    /// What has to be loaded and removed for these handlers.
+    fn plan(&self, state: &State, wanted: &Config) -> Result<Plan, Vec<String>> {
+        let running: HashMap<&str, &Managed> = state.handlers.iter().map(|m| (&**m.name(), m)).collect();
+        let (mut load, mut wrong) = (Vec::new(), Vec::new());
+        for handler in &wanted.handlers {
+            let Some(managed) = running.get(handler.name.as_str()) else {
+                load.push(handler.clone());
+                continue;
+            };
+            if managed.current.loaded.config.group != handler.group {
+                wrong.push(format!("handler {:?}: its `group` has changed, which needs a restart", &**managed.name()));
+                continue;
+            }
+            let digest = match self.means.loader.digest(&handler.component) {
+                Ok(digest) => digest,
+                Err(error) => {
+                    wrong.push(format!("handler {:?}: {error}", &**managed.name()));
+                    continue;
+                }
+            };
+            let new = Identity { config: handler.clone(), digest };
+            if new != Identity::of(&managed.current.loaded) && managed.condemned.as_ref() != Some(&new) {
+                load.push(handler.clone());
+            }
+        }
+        let stays = |name: &str| wanted.handlers.iter().any(|handler| handler.name.as_str() == name);
+        let remove = running.keys().filter(|name| !stays(name)).map(|name| Arc::from(*name)).collect();
+        if wrong.is_empty() { Ok(Plan { load, remove }) } else { Err(wrong) }
+    }
+
+    /// Changes the handlers to what a configuration says.
+    fn change_to(&self, source: Source, config: Config) -> Result<Reloaded, Vec<String>> {
+        let Plan { load, remove } = {
+            let state = self.state();
+            let mut wrong = other_sections(&state.config, &config);
+            match self.plan(&state, &config) {
+                Ok(plan) if wrong.is_empty() => plan,
+                Ok(_) => return Err(wrong),
+                Err(more) => {
+                    wrong.extend(more);
+                    return Err(wrong);
+                }
+            }
+        };
+        let loaded = self.load(&load)?;
+        let mut state = self.state();
+        if state.stopping {
+            return Err(vec!["the host is stopping".into()]);
+        }
+        (state.config, state.source) = (config, Some(source));
+        let mut done = Reloaded::default();
+        let mut wrong = Vec::new();
+        for loaded in loaded {
+            let name = loaded.config.name.to_string();
+            let is_there = state.handlers.iter().any(|managed| **managed.name() == *name);
+            let result = if is_there { self.deploy(&mut state, loaded) } else { self.add(&mut state, loaded) };
+            match result {
+                Ok(()) if is_there => done.changed.push(name),
+                Ok(()) => done.added.push(name),
+                Err(error) => wrong.push(format!("handler {name:?}: {error:#}")),
+            }
+        }
+        for name in remove {
+            self.remove(&mut state, &name);
+            done.removed.push(name.to_string());
+        }
+        // Only a host without threads or memory left comes here.
+        if wrong.is_empty() { Ok(done) } else { Err(wrong) }
+    }
+
+    fn load(&self, handlers: &[config::Handler]) -> Result<Vec<LoadedHandler>, Vec<String>> {
+        if handlers.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.means.loader.load(&handlers.iter().collect::<Vec<_>>(), None).map_err(|failed| {
+            failed.iter().for_each(|failed| self.refuse(failed.handler.as_str(), &failed.reason));
+            failed.iter().map(ToString::to_string).collect()
+        })
+    }
+
+    fn refuse(&self, name: &str, reason: &str) {
+        tracing::warn!(handler = name, reason, "refused: what is at work goes on");
+        self.count(name, REFUSED);
+        let mut state = self.state();
+        if let Some(managed) = state.handlers.iter_mut().find(|managed| &**managed.name() == name) {
+            managed.refused = Some(Refused { reason: reason.to_owned(), at: shown(SystemTime::now()) });
+        }
+    }
+
+    fn add(&self, state: &mut State, loaded: LoadedHandler) -> anyhow::Result<()> {
+        let group = state.config.kafka.group_of(&loaded.config).context("the name of a handler's own group")?;
+        let generation = self.generation(loaded, 1);
+        let name = generation.loaded.config.name.to_string();
+        tracing::info!(handler = name, digest = &*generation.loaded.component.digest, %group, "added");
+        match state.groups.iter_mut().find(|running| running.name == group) {
+            Some(running) => {
+                let index = running.add(&generation)?;
+                self.manage(state, group.clone(), index, generation);
+                self.tell_topics(state, &group);
+            }
+            None => self.start_group(state, group, vec![generation], &|_| None)?,
+        }
+        self.count(&name, APPLIED);
+        Ok(())
+    }
+
+    fn deploy(&self, state: &mut State, loaded: LoadedHandler) -> anyhow::Result<()> {
+        let at = state.handlers.iter().position(|managed| **managed.name() == *loaded.config.name.as_str());
+        let Some(managed) = at.and_then(|at| state.handlers.get_mut(at)) else { anyhow::bail!("it was removed") };
+        let (group, name) = (managed.group.clone(), managed.name().clone());
+        let Some(running) = state.groups.iter().find(|running| running.name == group) else {
+            anyhow::bail!("its group has ended")
+        };
+        let rollback_after = loaded.config.rollback_after;
+        let generation = self.generation(loaded, managed.count + 1);
+        running.deploy(managed.index, &generation, rollback_after)?;
+        managed.count += 1;
+        managed.condemned = None;
+        managed.change_to(generation, rollback_after.is_none());
+        tracing::info!(
+            handler = &*name, digest = &*managed.current.loaded.component.digest, generation = managed.count, %group,
+            "reloaded: new deliveries go to the new generation"
+        );
+        self.tell_version(managed);
+        self.count(&name, APPLIED);
+        self.tell_topics(state, &group);
+        Ok(())
+    }
+
+    fn remove(&self, state: &mut State, name: &str) {
+        let Some(at) = state.handlers.iter().position(|managed| &**managed.name() == name) else { return };
+        let managed = state.handlers.remove(at);
+        let group = managed.group.clone();
+        self.means.telemetry.groups().version(group.as_str(), managed.name(), None);
+        if state.handlers.iter().any(|other| other.group == group) {
+            if let Some(running) = state.groups.iter().find(|running| running.name == group)
+                && let Err(error) = running.ask(Change::Remove(managed.index))
+            {
+                tracing::error!(handler = name, %error, "cannot be removed");
+            }
+            self.tell_topics(state, &group);
+            return;
+        }
+        // Nothing may be passed in a group that has no handler.
+        let Some(at) = state.groups.iter().position(|running| running.name == group) else { return };
+        let running = state.groups.swap_remove(at);
+        self.means.readers.remove(&group);
+        self.means.health.leaves(group.as_str());
+        running.signal(Signal::Shutdown);
+        let (deadline, telemetry) =
+            (Instant::now() + state.config.delivery.shutdown_timeout + CLOSE_TIMEOUT, self.means.telemetry.clone());
+        tracing::info!(handler = name, %group, "removed; its group has no handler left, and is left");
+        let leave = move || {
+            let summary = running.join(deadline);
+            telemetry.groups().forget(group.as_str());
+            tracing::info!(%group, abandoned = summary.map(|summary| summary.abandoned), "left");
+        };
+        if let Err(error) = std::thread::Builder::new().name("leave".into()).spawn(leave) {
+            tracing::error!(%error, "cannot wait for a group that is left");
+        }
+    }
+
+    fn proof(&self, group: &GroupName, handler: HandlerIndex, proof: Proof) {
+        let mut state = self.state();
+        let of = |managed: &&mut Managed| managed.group == *group && managed.index == handler;
+        let Some(managed) = state.handlers.iter_mut().find(of) else { return };
+        match proof {
+            Proof::Good(deployment) => {
+                if managed.current.deployment == deployment {
+                    managed.proven = true;
+                }
+            }
+            Proof::Bad { deployment, back_to } => {
+                let name = managed.name().clone();
+                self.count(&name, ROLLED_BACK);
+                let is_current = managed.current.deployment == deployment;
+                if let Some(good) = managed.good.take_if(|good| is_current && good.deployment == back_to) {
+                    self.went_back(managed, good, "all of its first events failed");
+                    self.tell_topics(&state, group);
+                }
+            }
+        }
+    }
+
+    fn went_back(&self, managed: &mut Managed, good: Generation, why: &str) {
+        let bad = std::mem::replace(&mut managed.current, Generation { since: SystemTime::now(), ..good });
+        let reason = format!("generation {} ({}) was rolled back: {why}", bad.number, bad.loaded.component.digest);
+        managed.refused = Some(Refused { reason, at: shown(SystemTime::now()) });
+        managed.condemned = Some(Identity::of(&bad.loaded));
+        managed.proven = true;
+        self.tell_version(managed);
+    }
+
+    // --- Files ---
+
+    /// Files to be watched: each handler's, by its name.
+    pub fn files(&self) -> Vec<(Arc<str>, std::path::PathBuf)> {
+        let state = self.state();
+        let watched = state.handlers.iter().filter(|managed| managed.current.loaded.native.is_none());
+        watched.map(|managed| (managed.name().clone(), managed.current.loaded.config.component.clone())).collect()
+    }
+
+    /// The folder of components.
+    pub fn folder(&self) -> std::path::PathBuf {
+        self.state().config.handlers_dir.clone()
+    }
+
+    /// A handler's file has other content, or has come back.
+    pub fn file_changed(&self, name: &str) {
+        if let Err(error @ ControlError::Unknown(_)) = self.take(name, false) {
+            tracing::debug!(%error, "a file changed");
+        }
+    }
+
+    /// A handler's file is gone.
+    pub fn file_gone(&self, name: &str, path: &std::path::Path) {
+        self.refuse(name, &format!("{} is gone", path.display()));
+    }
+
+    /// There are other files in the folder: those that are handlers now are added.
+    pub fn folder_changed(&self) {
+        let _one = self.loading();
+        let Some(source) = self.state().source.clone() else { return };
+        let config = match source.config() {
+            Ok(config) => config,
+            Err(error) => {
+                tracing::warn!(%error, "the handlers' folder has changed, and cannot be used as it is");
+                return;
+            }
+        };
+        let new: Vec<_> = {
+            let state = self.state();
+            let known = |name: &str| state.handlers.iter().any(|managed| &**managed.name() == name);
+            config.handlers.iter().filter(|handler| !known(handler.name.as_str())).cloned().collect()
+        };
+        // Each for itself: a bad file is no reason to leave a good one out.
+        for handler in new {
+            let Ok(loaded) = self.load(std::slice::from_ref(&handler)) else { continue };
+            let mut state = self.state();
+            for loaded in loaded.into_iter().filter(|_| !state.stopping).collect::<Vec<_>>() {
+                if let Err(error) = self.add(&mut state, loaded) {
+                    tracing::error!(handler = handler.name.as_str(), "cannot be added: {error:#}");
+                }
+            }
+        }
+    }
+
+    /// Takes what a handler's file has now. `asked`: also what was taken back before.
+    fn take(&self, name: &str, asked: bool) -> Result<HandlerStatus, ControlError> {
+        let _one = self.loading();
+        let (handler, digest, condemned) = {
+            let state = self.state();
+            let managed = state.managed(name)?;
+            let Generation { loaded, .. } = &managed.current;
+            (loaded.config.clone(), loaded.component.digest.clone(), managed.condemned.clone())
+        };
+        // Where the configuration was taken back with its component, what is asked for is both.
+        let handler = condemned.as_ref().filter(|_| asked).map_or(handler, |condemned| condemned.config.clone());
+        let found = self.means.loader.digest(&handler.component).map_err(|error| self.not_taken(name, error))?;
+        let is_condemned = condemned.is_some_and(|condemned| condemned.digest == found);
+        if (found == digest || is_condemned) && !(asked && is_condemned) {
+            let mut state = self.state();
+            if found == digest
+                && let Some(managed) = state.handlers.iter_mut().find(|managed| &**managed.name() == name)
+            {
+                // It is what it was: gone, cut or bad in between.
+                managed.refused = managed.refused.take().filter(|_| managed.condemned.is_some());
+            }
+            return state.status(name, &self.means.telemetry);
+        }
+        let loaded =
+            self.load(std::slice::from_ref(&handler)).map_err(|wrong| ControlError::Refused(wrong.join("\n")))?;
+        let mut state = self.state();
+        if state.stopping {
+            return Err(ControlError::Refused("the host is stopping".into()));
+        }
+        for loaded in loaded {
+            self.deploy(&mut state, loaded).map_err(|error| ControlError::Refused(format!("{error:#}")))?;
+        }
+        state.status(name, &self.means.telemetry)
+    }
+
+    fn not_taken(&self, name: &str, error: String) -> ControlError {
+        self.refuse(name, &error);
+        ControlError::Refused(error)
+    }
+
+    fn tell(&self, name: &str, change: impl FnOnce(HandlerIndex) -> Change) -> Result<HandlerStatus, ControlError> {
+        let state = self.state();
+        let managed = state.managed(name)?;
+        let running = state.groups.iter().find(|running| running.name == managed.group);
+        let running = running.ok_or_else(|| ControlError::Refused("its group has ended".into()))?;
+        running.ask(change(managed.index)).map_err(|error| ControlError::Refused(format!("{error:#}")))?;
+        state.status(name, &self.means.telemetry)
+    }
+
+    /// Ends all groups. Answers what they gave up, and whether all of them ended in time.
+    pub fn stop(&self) -> (Summary, bool) {
+        let (groups, deadline) = {
+            let mut state = self.state();
+            state.stopping = true;
+            let deadline = Instant::now() + state.config.delivery.shutdown_timeout + CLOSE_TIMEOUT;
+            (std::mem::take(&mut state.groups), deadline)
+        };
+        groups.iter().for_each(|group| group.signal(Signal::Shutdown));
+        let (mut summary, mut complete) = (Summary::default(), true);
+        for group in groups {
+            match group.join(deadline) {
+                Some(of_group) => summary += of_group,
+                None => complete = false,
+            }
+        }
+        (summary, complete)
+    }
+}
+
+impl State {
+    fn managed(&self, name: &str) -> Result<&Managed, ControlError> {
+        let managed = self.handlers.iter().find(|managed| &**managed.name() == name);
+        managed.ok_or_else(|| ControlError::Unknown(name.to_owned()))
+    }
+
+    fn status(&self, name: &str, telemetry: &Telemetry) -> Result<HandlerStatus, ControlError> {
+        self.managed(name).map(|managed| managed.status(telemetry))
+    }
+}
+
+impl Managed {
+    fn status(&self, telemetry: &Telemetry) -> HandlerStatus {
+        let load = telemetry.groups().of_handler(self.name()).unwrap_or_default();
+        let generation = |of: &Generation| GenerationStatus {
+            number: of.number,
+            digest: of.loaded.component.digest.to_string(),
+            since: shown(of.since),
+        };
+        HandlerStatus {
+            name: self.name().to_string(),
+            group: self.group.to_string(),
+            state: if load.state == HandlerState::Removed { HandlerState::Running } else { load.state }.name(),
+            component: self.current.loaded.config.component.display().to_string(),
+            generation: generation(&self.current),
+            previous: self.good.as_ref().map(generation),
+            on_trial: !self.proven,
+            refused: self.refused.clone(),
+            events: self.current.loaded.events.iter().map(ToString::to_string).collect(),
+            in_flight: load.in_flight,
+            waiting: load.waiting,
+        }
+    }
+}
+
+impl Control for Fleet {
+    fn handlers(&self) -> Vec<HandlerStatus> {
+        let state = self.state();
+        let mut handlers: Vec<_> = state.handlers.iter().map(|managed| managed.status(&self.means.telemetry)).collect();
+        handlers.sort_by(|a, b| a.name.cmp(&b.name));
+        handlers
+    }
+
+    fn reload(&self) -> Result<Reloaded, ControlError> {
+        let _one = self.loading();
+        let source = self.state().source.clone();
+        let source = source.ok_or_else(|| ControlError::Refused("this host has no configuration file".into()))?;
+        let read = source.again().and_then(|source| source.config().map(|config| (source, config)));
+        let (source, config) = read.map_err(|error| ControlError::Refused(error.to_string()))?;
+        let done = self.change_to(source, config).map_err(|wrong| ControlError::Refused(wrong.join("\n")))?;
+        let Reloaded { added, changed, removed } = &done;
+        tracing::info!(
+            added = added.join(" "),
+            changed = changed.join(" "),
+            removed = removed.join(" "),
+            "the configuration was read again"
+        );
+        Ok(done)
+    }
+
+    fn reload_handler(&self, name: &str) -> Result<HandlerStatus, ControlError> {
+        self.take(name, true)
+    }
+
+    fn roll_back(&self, name: &str) -> Result<HandlerStatus, ControlError> {
+        let mut state = self.state();
+        state.managed(name)?;
+        let State { handlers, groups, .. } = &mut *state;
+        let managed = handlers.iter_mut().find(|managed| &**managed.name() == name);
+        let managed = managed.ok_or_else(|| ControlError::Unknown(name.to_owned()))?;
+        let running = groups.iter().find(|running| running.name == managed.group);
+        let running = running.ok_or_else(|| ControlError::Refused("its group has ended".into()))?;
+        let Some(good) = managed.good.take() else {
+            return Err(ControlError::Refused(format!("the handler {name:?} has no earlier generation to go back to")));
+        };
+        let good = Generation { number: good.number, ..self.generation(good.loaded, good.number) };
+        running.deploy(managed.index, &good, None).map_err(|error| ControlError::Refused(format!("{error:#}")))?;
+        tracing::info!(
+            handler = name,
+            digest = &*good.loaded.component.digest,
+            generation = good.number,
+            "rolled back"
+        );
+        self.went_back(managed, good, "somebody asked for it");
+        let group = managed.group.clone();
+        self.count(name, ROLLED_BACK);
+        self.tell_topics(&state, &group);
+        state.status(name, &self.means.telemetry)
+    }
+
+    fn pause(&self, name: &str) -> Result<HandlerStatus, ControlError> {
+        self.tell(name, Change::Pause)
+    }
+
+    fn resume(&self, name: &str) -> Result<HandlerStatus, ControlError> {
+        self.tell(name, Change::Resume)
+    }
+}
+
+/// Sections that only a restart can change, and that have changed.
+fn other_sections(before: &Config, after: &Config) -> Vec<String> {
+    let changed = [
+        ("kafka", before.kafka != after.kafka),
+        ("delivery", before.delivery != after.delivery),
+        ("sandbox", before.sandbox != after.sandbox),
+        ("telemetry", before.telemetry != after.telemetry),
+        ("admin", before.admin != after.admin),
+    ];
+    let changed = changed.into_iter().filter(|(_, changed)| *changed);
+    changed.map(|(section, _)| format!("[{section}] has changed, which needs a restart")).collect()
+}
+
+fn shown(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
+}
