@@ -17,6 +17,7 @@ help:
 	@echo 'make chaos    harm hosts, brokers and network for MINUTES=10, and compare everything; SEED=N repeats a run'
 	@echo 'make peers    measure other ways to handle events on a real Kafka; RECORDS=1000000'
 	@echo 'make scaling  measure cores, handlers, partitions, payloads, headers, memory and start; tables and plots; SCALING="..."'
+	@echo 'make reload-bench  measure what a reload adds to an event'"'"'s wait; RELOADS=100 RATE=2000'
 	@echo 'make dashboard  run a shop under a real Prometheus and draw what the dashboard shows; DASHBOARD="--minutes 5"'
 	@echo 'make kafka    start a real Kafka for trying things; Ctrl-C stops it'
 	@echo 'make check    format, lints, documentation, licences'
@@ -88,6 +89,13 @@ scaling: build
 .PHONY: plots
 plots:
 	@scripts/plots.sh
+
+# How much longer an event waits because of a reload; docs/reload.md has what we measured.
+RELOADS ?= 100
+.PHONY: reload-bench
+reload-bench: build
+	@scripts/setup-kafka.sh
+	@target/release/with-kafka -- target/release/reload --reloads $(RELOADS) $(if $(RATE),--rate $(RATE))
 
 # What docs/dashboard.md shows.
 .PHONY: dashboard

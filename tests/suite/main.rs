@@ -21,4 +21,5 @@ mod harness_works;
 mod otlp;
 mod projects;
 mod prometheus;
+mod reload;
 mod replays;
