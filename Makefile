@@ -14,6 +14,7 @@ help:
 	@echo 'make test     set up what is missing, and run every test against a real Kafka'
 	@echo 'make build    target/release/sandbus, and each example as target/components/NAME.wasm'
 	@echo 'make bench    how fast the host is, against a bare loop and native code; BENCH="..." are options of sandbus bench'
+	@echo 'make telemetry-cost  what metrics and tracing cost, on and off by turns; COST="--rounds 10" are options of sandbus bench'
 	@echo 'make chaos    harm hosts, brokers and network for MINUTES=10, and compare everything; SEED=N repeats a run'
 	@echo 'make peers    measure other ways to handle events on a real Kafka; RECORDS=1000000'
 	@echo 'make scaling  measure cores, handlers, partitions, payloads, headers, memory and start; tables and plots; SCALING="..."'
@@ -64,6 +65,11 @@ BENCH ?= --latency
 bench: build
 	@scripts/setup-kafka.sh
 	@target/release/with-kafka -- sh -c 'exec $(SANDBUS) bench --bootstrap-servers "$$SANDBUS_TEST_KAFKA" $(BENCH)'
+
+# With a real OpenTelemetry Collector; docs/performance.md says what is measured.
+.PHONY: telemetry-cost
+telemetry-cost: build
+	@scripts/telemetry-cost.sh $(COST)
 
 MINUTES ?= 10
 .PHONY: chaos

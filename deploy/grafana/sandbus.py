@@ -361,6 +361,12 @@ def components() -> list:
             (by_handler("sandbus_handler_instances_total"), "{{handler_name}}"),
         ),
         lines(
+            "Memory now",
+            "Of all instances of the handler together, over all hosts.",
+            "bytes",
+            (f"sum by (handler_name) (sandbus_handler_memory{HANDLER})", "{{handler_name}}"),
+        ),
+        lines(
             "Peak memory of an instance",
             "Near `limits.memory`: larger events, or a leak.",
             "bytes",

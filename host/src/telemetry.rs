@@ -126,6 +126,11 @@ impl Telemetry {
         Ok(Telemetry { provider, registry, meter, instruments, tallies, labels, partitions, groups, spans, logs })
     }
 
+    /// Whether there is anybody to count for.
+    pub fn counts(&self) -> bool {
+        self.tallies.on()
+    }
+
     /// The host's own instruments.
     pub fn instruments(&self) -> &Arc<Instruments> {
         &self.instruments

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use sandbus_tests::kafka::environment;
-use sandbus_tests::{Connection, Deployment, Topic};
+use sandbus_tests::{Collector, Connection, Deployment, Topic};
 use serde_json::Value;
 
 use crate::cli_outcome::Outcome;
@@ -105,6 +105,33 @@ fn what_is_published_is_there() {
 }
 
 #[test]
+fn what_telemetry_costs_is_measured_on_and_off_by_turns() {
+    let collector = Collector::start();
+    let arguments = ["--telemetry-cost", "--records", "3000", "--rounds", "2", "--json"];
+    let result = bench(&[&arguments[..], &["--otlp-endpoint", &collector.http()]].concat()).expect(0).json();
+    let rows = result["telemetry_cost"].as_array().unwrap();
+    let names: Vec<_> = rows.iter().map(|row| [&row["contender"], &row["telemetry"]].map(|of| of.as_str().unwrap())).collect();
+    let ways = ["off", "metrics", "tracing", "otlp-metrics", "otlp-traces"];
+    let expected: Vec<_> = ["packed", "typed"].into_iter().flat_map(|of| ways.map(|way| [of, way])).collect();
+    assert_eq!(names, expected);
+    for row in rows {
+        assert_eq!(row["rounds"].as_array().map(Vec::len), Some(1), "the first is a warm-up: {row}");
+        assert_eq!(row["rounds"][0]["counted"], 3000);
+        for of_off in ["events_per_second_of_off", "cpu_of_off"] {
+            let median = row[of_off]["median"].as_f64().unwrap();
+            assert!(if row["telemetry"] == "off" { median == 1.0 } else { median > 0.0 }, "{of_off} of {row}");
+        }
+    }
+    assert!(!collector.spans().is_empty(), "traces were sent where they are said to be");
+    let metrics = collector.series();
+    assert!(metrics.iter().any(|of| of.name == "kafka.eventbus.handler.duration"), "and metrics");
+
+    let without = bench(&arguments).expect(0).json();
+    let ways = without["telemetry_cost"].as_array().unwrap().len();
+    assert_eq!(ways, 6, "nothing is sent without a receiver: {without}");
+}
+
+#[test]
 fn latency_is_measured_at_the_rates_that_are_asked_for() {
     let rates = ["--rates", "200,500", "--latency-time", "1s", "--latency-rounds", "2", "--json"];
     let result = bench(&[&["--rounds", "0", "--latency"], &rates[..]].concat()).expect(0).json();
@@ -129,11 +156,13 @@ fn what_cannot_be_measured_is_said() {
     let empty = Topic::create(&Connection::shared(), 1);
     let outcome = bench(&["--topic", empty.name(), "--rounds", "1"]).expect(1);
     assert!(outcome.stderr.contains("there is nothing to read"), "{outcome}");
-    let wrong: [(&[&str], &str); 4] = [
+    let wrong: [(&[&str], &str); 6] = [
         (&["--handler", "json", "--size", "10"], "--size"),
         (&["--handler", "publish", "--size", "1000001"], "--size"),
         (&["--handlers", "1000", "--instances", "11"], "--instances"),
         (&["--broker-process", "0"], "--broker-process"),
+        (&["--telemetry-cost", "--contenders", "bare,packed"], "--contenders"),
+        (&["--otlp-endpoint", "http://localhost:4317"], "--telemetry-cost"),
     ];
     for (arguments, named) in wrong {
         let outcome = bench(arguments).expect(2);

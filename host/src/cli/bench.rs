@@ -18,6 +18,7 @@ use crate::kafka::Cluster as KafkaCluster;
 use crate::kafka::load::{self, LoadWriter};
 
 mod contender;
+mod cost;
 mod latency;
 mod native;
 mod process;
@@ -30,6 +31,7 @@ mod watch;
 mod work;
 
 use contender::{Contender, Measured, Mode, Setup};
+use cost::{Cost, Telling};
 use latency::Latency;
 use records::{SMALLEST_ORDER, Shape};
 use report::Report;
@@ -106,6 +108,12 @@ pub struct Bench {
     /// Run the hosts without metrics
     #[arg(long)]
     no_metrics: bool,
+    /// Measure what telemetry costs instead: hosts with metrics and tracing off and on, by turns [contenders: packed,typed]
+    #[arg(long, conflicts_with_all = ["no_metrics", "latency", "fresh_records"])]
+    telemetry_cost: bool,
+    /// The OpenTelemetry receiver to which metrics and traces go for that; without one, neither is sent
+    #[arg(long, value_name = "URL", requires = "telemetry_cost")]
+    otlp_endpoint: Option<String>,
     /// Keep the topics that were made
     #[arg(long)]
     keep: bool,
@@ -149,6 +157,12 @@ impl Bench {
         if self.broker_process.is_some_and(|process| process::cpu_of(process).is_none()) {
             return Err(Failure::Usage("there is no process with the id that --broker-process names".into()));
         }
+        if self.telemetry_cost && contenders.contains(&Contender::Bare) {
+            return Err(Failure::Usage("--telemetry-cost: the contender \"bare\" has no telemetry (--contenders)".into()));
+        }
+        if self.telemetry_cost && self.rounds() == 0 {
+            return Err(Failure::Usage("--telemetry-cost needs a round or more (--rounds)".into()));
+        }
         let (config, _) = self.cluster.config()?;
         let cluster = KafkaCluster::new(config.kafka.clone());
         let interrupted = super::dlq::interrupt::watch()?;
@@ -160,7 +174,7 @@ impl Bench {
             Mode::Publish => Some(made.topic(format!("{name}.out"), self.partitions, self.size as usize)?),
             _ => None,
         };
-        let setup = Setup {
+        let mut setup = Setup {
             config,
             cluster,
             components,
@@ -168,13 +182,18 @@ impl Bench {
             mode: self.handler,
             wait: Duration::from_millis(self.wait_ms),
             instances: self.instances,
-            metrics: !self.no_metrics,
+            telemetry: Telling::usual(!self.no_metrics),
             end,
             ender,
             out,
             broker: self.broker_process,
             interrupted,
         };
+        if self.telemetry_cost {
+            let cost = self.telemetry_cost(&mut setup, &contenders, &name, &mut made)?;
+            let json = || cost.json(self.handler, self.settings());
+            return print_line(&if self.json { json().to_string() } else { cost.table(self.handler) });
+        }
         let mut report = Report::new(&setup, self.settings());
         if self.rounds() > 0 {
             self.throughput(&setup, &contenders, &name, &mut made, &mut report)?;
@@ -196,15 +215,7 @@ impl Bench {
         made: &mut Made,
         report: &mut Report,
     ) -> anyhow::Result<()> {
-        let (topic, records) = match &self.topic {
-            Some(topic) => {
-                let ends = load::ends(&setup.cluster, topic)?;
-                let records = ends.iter().map(|(first, end)| u64::try_from(end - first).unwrap_or_default()).sum();
-                anyhow::ensure!(records > 1, "the topic {topic:?} is empty: there is nothing to read");
-                (Arc::from(topic.as_str()), records)
-            }
-            None => self.filled(setup, name, self.records(), made)?,
-        };
+        let (topic, records) = self.source(setup, name, made)?;
         let fresh = if contenders.contains(&Contender::Fresh) && records > self.fresh_records {
             self.filled(setup, &format!("{name}.fresh"), self.fresh_records, made)?
         } else {
@@ -238,6 +249,51 @@ impl Bench {
             }
         }
         Ok(())
+    }
+
+    /// The topic that is read, and how many records it has.
+    fn source(&self, setup: &Setup, name: &str, made: &mut Made) -> anyhow::Result<(Arc<str>, u64)> {
+        let Some(topic) = &self.topic else { return self.filled(setup, name, self.records(), made) };
+        let ends = load::ends(&setup.cluster, topic)?;
+        let records = ends.iter().map(|(first, end)| u64::try_from(end - first).unwrap_or_default()).sum();
+        anyhow::ensure!(records > 1, "the topic {topic:?} is empty: there is nothing to read");
+        Ok((Arc::from(topic.as_str()), records))
+    }
+
+    fn telemetry_cost(
+        &self,
+        setup: &mut Setup,
+        contenders: &[Contender],
+        name: &str,
+        made: &mut Made,
+    ) -> anyhow::Result<Cost> {
+        let mut cost = Cost::new(self.otlp_endpoint.as_deref())?;
+        let (topic, records) = self.source(setup, name, made)?;
+        let hosts: Vec<_> =
+            contenders.iter().flat_map(|of| cost.ways().into_iter().map(|way| (*of, way))).collect();
+        for round in 0..self.rounds() {
+            for place in 0..hosts.len() {
+                // Neighbours change their places, too, so that nobody always follows the same other.
+                let place = if round % 2 == 0 { place } else { hosts.len() - 1 - place };
+                let Some((contender, way)) = hosts.get((place + round as usize) % hosts.len()).cloned() else { continue };
+                setup.telemetry = way.telling.clone();
+                let run = format!("{name}.{round}.{}.{}", contender.name(), way.name);
+                made.group(&run);
+                let measured = self.host(setup, contender, &topic, &run, records);
+                let measured = measured.with_context(|| format!("{} with {}, round {round}", contender.name(), way.name))?;
+                let warm_up = round == 0 && self.rounds() > 1;
+                self.say(&format!(
+                    "round {round}  {:<7} {:<12} {:>9.0} events/s  {:>7.3} us CPU{}",
+                    contender.name(),
+                    way.name,
+                    measured.rate(),
+                    measured.cpu_each(),
+                    if warm_up { "  (warm-up)" } else { "" }
+                ));
+                cost.round(contender, way.name, measured, warm_up);
+            }
+        }
+        Ok(cost)
     }
 
     fn host(
@@ -290,6 +346,9 @@ impl Bench {
 
     fn contenders(&self) -> Vec<Contender> {
         use Contender::{Bare, Fresh, Native, Packed, Typed};
+        if self.contenders.is_empty() && self.telemetry_cost {
+            return vec![Packed, Typed];
+        }
         if self.contenders.is_empty() {
             return match self.handler {
                 Mode::Noop | Mode::Json => vec![Bare, Native, Packed, Typed, Fresh],
@@ -333,6 +392,7 @@ impl Bench {
             "instances": self.instances,
             "wait_ms": self.wait_ms,
             "metrics": !self.no_metrics,
+            "otlp_endpoint": self.otlp_endpoint,
             "latency_seconds": self.latency_time.as_secs_f64(),
             "latency_rounds": self.latency_rounds,
         })

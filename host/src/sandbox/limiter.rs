@@ -1,14 +1,18 @@
 //! Bounds all memories of an instance together, and its tables. Wasmtime's own limiter looks at each
 //! memory alone.
 
+use std::sync::Arc;
+
 use wasmtime::ResourceLimiter;
 
 use super::fault::Stop;
+use super::ports::GuestSink;
 use crate::delivery::verdict::FaultKind;
 
 /// What one instance may take, and has taken.
-#[derive(Debug)]
 pub struct Limiter {
+    /// Hears of the memory that is taken, and given back with the instance.
+    sink: Arc<dyn GuestSink>,
     max_memory: usize,
     max_table_elements: usize,
     memory: usize,
@@ -17,8 +21,9 @@ pub struct Limiter {
 
 impl Limiter {
     /// Bytes of all memories, and elements of all tables.
-    pub fn new(max_memory: u64, max_table_elements: u32) -> Limiter {
+    pub fn new(max_memory: u64, max_table_elements: u32, sink: Arc<dyn GuestSink>) -> Limiter {
         Limiter {
+            sink,
             max_memory: usize::try_from(max_memory).unwrap_or(usize::MAX),
             max_table_elements: max_table_elements as usize,
             memory: 0,
@@ -30,6 +35,16 @@ impl Limiter {
     pub fn memory(&self) -> u64 {
         self.memory as u64
     }
+}
+
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        self.sink.memory(-signed(self.memory));
+    }
+}
+
+fn signed(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 impl ResourceLimiter for Limiter {
@@ -46,6 +61,7 @@ impl ResourceLimiter for Limiter {
             );
             return Err(Stop::error(FaultKind::Memory, message));
         }
+        self.sink.memory(signed(total) - signed(self.memory));
         self.memory = total;
         Ok(true)
     }

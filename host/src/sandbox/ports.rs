@@ -1,5 +1,5 @@
 //! What a guest reaches outside the sandbox, as the sandbox sees it: log lines and metrics go to a
-//! [`GuestSink`], whoever that is.
+//! [`GuestSink`], whoever that is, which also hears of the memory that its instances have.
 
 use crate::delivery::ports::Try;
 
@@ -59,4 +59,9 @@ pub trait GuestSink: Send + Sync {
     /// # Errors
     /// Where it is ill-formed or one too many.
     fn metric(&self, metric: &GuestMetric<'_>) -> Result<(), Refusal>;
+
+    /// An instance has taken so many more bytes of memory or, where that is below zero, is gone and has given them back.
+    fn memory(&self, bytes: i64) {
+        let _ = bytes;
+    }
 }

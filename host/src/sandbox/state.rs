@@ -193,7 +193,7 @@ impl GuestState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(settings.limits.handles as usize);
         GuestState {
-            limiter: Limiter::new(settings.memory, settings.limits.table_elements),
+            limiter: Limiter::new(settings.memory, settings.limits.table_elements, settings.sink.clone()),
             meter: Arc::default(),
             log,
             outboxes: Outboxes::default(),

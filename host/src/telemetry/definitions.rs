@@ -13,6 +13,8 @@ pub enum Kind {
     Histogram,
     /// A value now.
     Gauge,
+    /// A value now, of which each part is told that comes or goes. A gauge for Prometheus, a sum by OTLP.
+    UpDownCounter,
 }
 
 impl Kind {
@@ -22,6 +24,7 @@ impl Kind {
             Kind::Counter => "counter",
             Kind::Histogram => "histogram",
             Kind::Gauge => "gauge",
+            Kind::UpDownCounter => "up-down counter",
         }
     }
 }
@@ -196,6 +199,10 @@ definitions! {
         {"handler.name"}
         "Bytes of keys, values and headers that its successful tries publish",
         "What the handler sends";
+    HANDLER_MEMORY: UpDownCounter "sandbus.handler.memory" ["By"]
+        {"handler.name"}
+        "Bytes of the memories of all instances of the handler that exist now",
+        "Grows with busy instances up to `concurrency` times what one takes. Further: events that are larger, or a leak";
     HANDLER_MEMORY_PEAK: Gauge "sandbus.handler.memory_peak" ["By"]
         {"handler.name"}
         "The most memory that an instance of the handler has had",

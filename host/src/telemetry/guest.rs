@@ -31,6 +31,7 @@ pub struct HandlerSink {
     name: Arc<str>,
     meter: Meter,
     refused: Counter<u64>,
+    memory: UpDownCounter<i64>,
     spans: Arc<Spans>,
     known: Mutex<Known>,
 }
@@ -46,9 +47,12 @@ struct Known {
 impl HandlerSink {
     /// For the handler of that name.
     pub fn new(name: Arc<str>, telemetry: &Telemetry) -> HandlerSink {
-        let refused = telemetry.instruments().refused.clone();
+        let (refused, memory) = (telemetry.instruments().refused.clone(), telemetry.instruments().memory.clone());
         let (meter, spans) = (telemetry.meter().clone(), telemetry.spans().clone());
-        HandlerSink { name, meter, refused, spans, known: Mutex::default() }
+        let sink = HandlerSink { name, meter, refused, memory, spans, known: Mutex::default() };
+        // It is there before the first instance.
+        sink.memory(0);
+        sink
     }
 
     fn record(&self, metric: &GuestMetric<'_>) -> Result<(), Refusal> {
@@ -116,6 +120,11 @@ impl GuestSink for HandlerSink {
             self.refused.add(1, &attributes);
         }
         recorded
+    }
+
+    fn memory(&self, bytes: i64) {
+        // However many sinks a handler has had, with each of its generations: it is one sum.
+        self.memory.add(bytes, &[KeyValue::new("handler.name", self.name.clone())]);
     }
 }
 

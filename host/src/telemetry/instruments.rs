@@ -1,6 +1,6 @@
 //! The instruments, made from their [`definitions`].
 
-use opentelemetry::metrics::{Counter, Gauge, Meter};
+use opentelemetry::metrics::{Counter, Gauge, Meter, UpDownCounter};
 
 use super::definitions::{self, Definition};
 use super::tally::{Family, Tallies};
@@ -45,6 +45,7 @@ pub struct Instruments {
     pub queue_wait: Family,
     pub bytes_in: Counter<u64>,
     pub bytes_out: Counter<u64>,
+    pub memory: UpDownCounter<i64>,
     pub memory_peak: Gauge<u64>,
     pub reloads: Counter<u64>,
     pub refused: Counter<u64>,
@@ -59,6 +60,9 @@ impl Instruments {
             |of: &Definition| meter.f64_counter(of.name).with_unit(of.unit).with_description(of.description).build();
         let gauge =
             |of: &Definition| meter.u64_gauge(of.name).with_unit(of.unit).with_description(of.description).build();
+        let up_down = |of: &Definition| {
+            meter.i64_up_down_counter(of.name).with_unit(of.unit).with_description(of.description).build()
+        };
         let sdk = export.then_some(meter);
         let duration = |of: &Definition| tallies.family(of, &DURATION_BOUNDS, sdk);
         let instruments = Instruments {
@@ -89,6 +93,7 @@ impl Instruments {
             queue_wait: duration(&definitions::HANDLER_QUEUE_WAIT),
             bytes_in: counter(&definitions::HANDLER_BYTES_IN),
             bytes_out: counter(&definitions::HANDLER_BYTES_OUT),
+            memory: up_down(&definitions::HANDLER_MEMORY),
             memory_peak: gauge(&definitions::HANDLER_MEMORY_PEAK),
             reloads: counter(&definitions::HANDLER_RELOADS),
             refused: counter(&definitions::TELEMETRY_REFUSED),

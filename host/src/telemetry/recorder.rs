@@ -47,6 +47,8 @@ impl Labels {
 
 /// One group's recorder.
 pub struct Recorder {
+    /// Whether anybody reads what is counted. What is held and what has to be done is told in any case.
+    on: bool,
     instruments: Arc<Instruments>,
     labels: Arc<Labels>,
     partitions: Arc<Partitions>,
@@ -142,6 +144,7 @@ impl Recorder {
         let handlers = handlers.into_iter().map(|watched| Arc::new(Handler::new(&instruments, &watched)));
         let handlers = RwLock::new(handlers.collect());
         Recorder {
+            on: telemetry.counts(),
             batch_size: instruments.batch_size.bind(&[]),
             instruments,
             labels: telemetry.labels().clone(),
@@ -236,12 +239,18 @@ struct Handled {
 
 impl Observer for Recorder {
     fn started(&self, handler: HandlerIndex, waited: Duration, events: u64, bytes: u64) {
+        if !self.on {
+            return;
+        }
         let Some(handler) = self.handler(handler) else { return };
         handler.queue_wait.record(milliseconds(waited), events);
         handler.bytes_in.add(bytes);
     }
 
     fn ran(&self, index: HandlerIndex, ran: &Ran) {
+        if !self.on {
+            return;
+        }
         let Some(handler) = self.handler(index) else { return };
         handler.batches.add(1);
         if ran.made > 0 {
@@ -266,6 +275,9 @@ impl Observer for Recorder {
     }
 
     fn finished(&self, topic_partition: &TopicPartition, took: Duration, events: u64) {
+        if !self.on {
+            return;
+        }
         let topic = &topic_partition.topic;
         let bind = || self.instruments.consume_duration.bind(&[destination(topic)]);
         record(&mut self.series().finished, topic, bind, milliseconds(took), events);
@@ -279,6 +291,9 @@ impl Observer for Recorder {
     }
 
     fn consumed(&self, topic_partition: &TopicPartition, event_type: &str, records: u64) {
+        if !self.on {
+            return;
+        }
         let event_type = self.labels.event_types.value(event_type);
         let mut series = self.series();
         let bound = series.consumed.entry((topic_partition.clone(), event_type)).or_insert_with_key(|key| {
@@ -293,6 +308,9 @@ impl Observer for Recorder {
     }
 
     fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>, tries: u64) {
+        if !self.on {
+            return;
+        }
         // A ratio of errors to invocations needs both, from the first error on.
         let successes = if error_type.is_none() { tries } else { 0 };
         self.handled(handler, event_type, |handled| handled.invocations.add(successes));
@@ -303,6 +321,9 @@ impl Observer for Recorder {
     }
 
     fn measured(&self, handler: HandlerIndex, tried: &[Tried]) {
+        if !self.on {
+            return;
+        }
         let Some(first) = tried.first() else { return };
         let Some(ending) = &first.ending else { return };
         self.handled(handler, first.run.event.event_type(), |handled| {
@@ -379,6 +400,9 @@ impl Observer for Recorder {
     }
 
     fn published(&self, topic: &str, event_types: &[String], took: Duration, refused: bool) {
+        if !self.on {
+            return;
+        }
         if !refused {
             let bind = || self.instruments.publish_duration.bind(&[destination(topic)]);
             record(&mut self.series().published, topic, bind, milliseconds(took), 1);

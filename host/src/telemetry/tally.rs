@@ -61,6 +61,11 @@ impl Tallies {
         Tallies { on, families: Mutex::default() }
     }
 
+    /// Whether they count.
+    pub fn on(&self) -> bool {
+        self.on
+    }
+
     /// The histograms of this definition, whose buckets end at `bounds`. `sdk` is told too.
     pub fn family(&self, definition: &Definition, bounds: &'static [f64], sdk: Option<&Meter>) -> Family {
         let sdk = sdk.filter(|_| self.on).map(|meter| {

@@ -27,6 +27,30 @@ fn an_event_takes_as_long_as_somebody_is_at_it() {
 }
 
 #[test]
+fn memory_now_is_that_of_the_instances_that_exist() {
+    let probe = |name: &str| Probe::named(name).line("concurrency = 1");
+    let stage = Stage::new(1).probe(probe("kept")).probe(probe("fresh").line("isolation = \"fresh\""));
+    let host = stage.start();
+    for handler in ["kept", "fresh"] {
+        assert_eq!(of(&host, "memory", handler), 0.0, "{handler} has no instance yet, and that which described it is gone");
+    }
+    let grown = 8.0 * 1024.0 * 1024.0;
+    stage.topic.write([event("a", "alloc:8MiB")]);
+    stage.wait_final(1);
+    host.wait_metric("sandbus_handler_memory", &[("handler_name", "fresh")], 0.0, SOON);
+    assert!(of(&host, "memory_peak", "fresh") >= grown);
+    let kept = of(&host, "memory", "kept");
+    assert!(kept >= grown, "{kept}");
+    assert_eq!(kept, of(&host, "memory_peak", "kept"), "it is the only one, and memory never shrinks");
+
+    stage.topic.write([event("a", "until:2:trap")]);
+    stage.wait_final(2);
+    let small = of(&host, "memory", "kept");
+    assert!((65536.0..grown).contains(&small), "another has taken its place, which is small: {small}");
+    host.wait_metric("sandbus_handler_memory", &[("handler_name", "fresh")], 0.0, SOON);
+}
+
+#[test]
 fn what_a_handler_costs_stands_under_its_name() {
     let stage = Stage::new(1);
     let outlet = Topic::create_named(&stage.connection, &names::unique("outlet"), 1);

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
+use super::cost::Telling;
 use super::topics::{self, STALLED};
 use super::watch::{Counted, Latencies, Moment, Progress};
 use super::{native, process};
@@ -101,8 +102,8 @@ pub struct Setup {
     pub wait: Duration,
     /// Instances of each handler that work at once.
     pub instances: u32,
-    /// Whether the host records metrics.
-    pub metrics: bool,
+    /// What the host tells of itself.
+    pub telemetry: Telling,
     /// Where the events that end a run stand.
     pub end: Arc<str>,
     /// Who writes them.
@@ -441,12 +442,13 @@ impl Setup {
         let mut text = format!(
             "[kafka]\ntopics = [{topic}, {end}]\n[delivery]\nenable_dlq = false\n\
              [sandbox]\nmax_instances = {instances}\nmax_memory = \"{memory}MiB\"\n\
-             [telemetry]\nenable_metrics = {metrics}\n[admin]\nlisten = \"127.0.0.1:0\"\n",
+             [telemetry]\nenable_metrics = {metrics}\nenable_tracing = {tracing}\n[admin]\nlisten = \"127.0.0.1:0\"\n",
             topic = quoted(topic),
             end = quoted(&self.end),
             instances = self.instances * self.handlers,
             memory = u64::from(self.instances) * u64::from(self.handlers) * 64,
-            metrics = self.metrics,
+            metrics = self.telemetry.metrics,
+            tracing = self.telemetry.tracing,
         );
         for (name, component) in self.handler_names(contender).iter().zip(self.components.iter().cycle()) {
             // Writing to a `String` does not fail.
@@ -472,7 +474,7 @@ impl Setup {
             ..self.config.kafka.clone()
         };
         made.delivery = config::Delivery { dead_letters: config::DeadLetters::Drop, ..self.config.delivery.clone() };
-        made.telemetry.otlp_endpoint = None;
+        made.telemetry.otlp_endpoint.clone_from(&self.telemetry.receiver);
         Ok(made)
     }
 }

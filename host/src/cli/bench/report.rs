@@ -83,14 +83,18 @@ impl Latencies<'_> {
 
 /// Median, smallest and largest.
 #[derive(Clone, Copy)]
-struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
+pub struct Spread {
+    /// Between the two in the middle, where there are two.
+    pub median: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
 }
 
 impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Option<Spread> {
+    /// Of these; `None` where there are none.
+    pub fn of(values: impl Iterator<Item = f64>) -> Option<Spread> {
         let mut values: Vec<f64> = values.collect();
         values.sort_by(f64::total_cmp);
         let (min, max) = (*values.first()?, *values.last()?);
@@ -98,7 +102,8 @@ impl Spread {
         Some(Spread { median: f64::midpoint(*low, *high), min, max })
     }
 
-    fn json(self) -> Value {
+    /// All three.
+    pub fn json(self) -> Value {
         json!({ "median": self.median, "min": self.min, "max": self.max })
     }
 }
