@@ -11,7 +11,8 @@ mod installation;
 mod node;
 mod properties;
 mod readiness;
-mod security;
+mod reassignment;
+pub(crate) mod security;
 
 use std::path::PathBuf;
 use std::sync::Arc;

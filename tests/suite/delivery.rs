@@ -24,6 +24,7 @@ mod sasl;
 mod shutdown;
 pub(crate) mod stage;
 mod stuck;
+mod three_brokers;
 mod verdicts;
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The assigned partitions of every group, as they were within the last second: what `/api/v1/partitions`
 //! answers, and the gauges `sandbus.partition.*`. What is given back disappears from both.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opentelemetry::KeyValue;
@@ -116,9 +116,13 @@ impl Partitions {
         self.lock().groups.insert(group.clone(), partitions);
     }
 
-    /// Where partitions end now, in place of where they ended. Of those that are missing, no lag is known.
+    /// Where partitions end now. Of those that are missing, what was known last stands for as long as they are held.
     pub fn set_ends(&self, ends: impl IntoIterator<Item = (TopicPartition, i64)>) {
-        self.lock().ends = ends.into_iter().collect();
+        let mut known = self.lock();
+        let Known { groups, ends: before } = &mut *known;
+        let held: HashSet<_> = groups.values().flatten().map(PartitionStatus::topic_partition).collect();
+        before.retain(|of, _| held.contains(of));
+        before.extend(ends);
     }
 
     /// All of them, by group, topic and partition.
@@ -187,7 +191,10 @@ mod tests {
         let line = format!("kafka_eventbus_consumer_lag{} 2", labels("", "1"));
         assert!(text.contains(&line) && text.matches("consumer_lag{").count() == 1, "{text}");
         partitions.set_ends([(TopicPartition { topic: "t".into(), partition: 1 }, 5)]);
-        assert_eq!(partitions.all().iter().map(|status| status.lag).collect::<Vec<_>>(), [None, Some(0)]);
+        let lags = || partitions.all().iter().map(|status| status.lag).collect::<Vec<_>>();
+        assert_eq!(lags(), [None, Some(0)]);
+        partitions.set_ends([(TopicPartition { topic: "t".into(), partition: 0 }, 8)]);
+        assert_eq!(lags(), [Some(1), Some(0)], "of the other, what was known stands");
         partitions.set(&"g".into(), vec![]);
         let text = telemetry.prometheus().unwrap();
         assert!(!text.contains("sandbus_partition_") && !text.contains("lag"), "{text}");

@@ -10,13 +10,14 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::connection::Connection;
 use super::installation::Installation;
 use super::node::{Java, Node};
 use super::properties::{self, MemberPorts};
+use super::reassignment;
 use crate::proxy::Proxy;
 use crate::{eventually, ports};
 
@@ -139,6 +140,32 @@ impl Cluster {
             }
             if behind.is_empty() { Ok(()) } else { Err(format!("partitions that lack a replica: {behind:?}")) }
         })
+    }
+
+    /// Gives the partitions of a topic to these brokers, by their indices: for each partition its replicas, of which the first
+    /// leads if it can. Waits until they are in sync, and one of them leads.
+    ///
+    /// # Errors
+    /// When the brokers refuse, or it has not come true by the deadline.
+    pub fn reassign(&self, topic: &str, replicas: &[Vec<usize>], deadline: Duration) -> Result<()> {
+        let id = |index: &usize| i32::try_from(index + 1).expect("one of three");
+        let replicas: Vec<Vec<i32>> = replicas.iter().map(|own| own.iter().map(id).collect()).collect();
+        let running = self.brokers.iter().find(|broker| broker.node.process().is_some());
+        reassignment::ask(local(running.context("no broker runs")?.ports.direct), topic, &replicas)?;
+        let client: BaseConsumer = self.connection().client().create()?;
+        eventually::poll(&format!("the partitions of {topic} to be at {replicas:?}"), deadline, || {
+            let cluster = client.fetch_metadata(Some(topic), QUESTION).map_err(|error| error.to_string())?;
+            let partitions = cluster.topics().first().map_or(&[][..], rdkafka::metadata::MetadataTopic::partitions);
+            let mut found: Vec<_> =
+                partitions.iter().map(|of| (of.id(), of.replicas(), of.isr().len(), of.leader())).collect();
+            found.sort_by_key(|(id, ..)| *id);
+            let moved = |((_, found, in_sync, leader), wanted): (&(i32, &[i32], usize, i32), &Vec<i32>)| {
+                *found == wanted.as_slice() && *in_sync == wanted.len() && wanted.contains(leader)
+            };
+            let all = found.len() == replicas.len() && found.iter().zip(&replicas).all(moved);
+            if all { Ok(()) } else { Err(format!("{found:?}")) }
+        })
+        .map_err(|message| anyhow!(message))
     }
 
     /// Why a broker has ended by itself, if one has.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sandbus_tests::topic::End;
-use sandbus_tests::{Host, eventually};
+use sandbus_tests::{Connection, Host, Topic, eventually, names};
 
 use super::SOON;
 use super::stage::{Probe, Stage, event};
@@ -95,4 +95,22 @@ fn it_leaves_with_its_partition_and_the_rebalance_is_counted() {
     assert_eq!(second.terminate(SOON).code(), Some(0));
     wait_lag(&first, &stage, &[(0, 0), (1, 0)]);
     assert_eq!(rebalances(&first), Some(1.0), "it has only got something");
+}
+
+#[test]
+fn a_topic_that_is_deleted_does_not_hide_the_lag_of_another() {
+    let other = Topic::create_named(&Connection::shared(), &names::unique("other"), 2);
+    let stage = Stage::new(1)
+        .probe(Probe::named("probe").line("concurrency = 4"))
+        .probe(Probe::named("other").line(&format!("topics = [{:?}]", other.name())));
+    let host = stage.start();
+    wait_lag(&host, &stage, &[(0, 0)]);
+    let other_has = |lag: f64| host.wait_metric(LAG, &[("messaging_destination", other.name())], lag, SOON);
+    other_has(0.0);
+    other.delete();
+    let stuck = event("stuck", "until:2:retry:300s");
+    stage.topic.write([stuck].into_iter().chain((0..5).map(|n| event(&format!("key-{n}"), "ack"))));
+    wait_lag(&host, &stage, &[(0, 6)]);
+    stage.topic.write((0..4).map(|n| event(&format!("key-{n}"), "ack")));
+    wait_lag(&host, &stage, &[(0, 10)]);
 }
