@@ -119,8 +119,9 @@ impl Observer for Counts {
 
     fn partitions(&self, _: Vec<PartitionReport>) {}
 
-    fn published(&self, _: &str, event_types: &[String], _: Duration, refused: bool) {
+    fn published(&self, topic: &str, event_types: &[String], _: Duration, refused: bool) {
         self.add(format!("published {refused}"), event_types.len() as u64);
+        self.add(format!("published {refused} to {topic}: {}", event_types.join(" ")), 1);
     }
 }
 
@@ -357,6 +358,37 @@ fn what_the_broker_refuses_for_good_becomes_a_dead_letter() {
     bench.answer(token, Ok(()));
     bench.commit_of(1);
     assert_eq!((bench.counts.get("tried publish_rejected"), bench.counts.get("tried ok")), (1, 0));
+}
+
+#[test]
+fn what_the_broker_took_of_a_try_counts_though_it_refused_the_rest() {
+    let to = |topic: &str, event_type: &str| Outgoing {
+        topic: topic.into(),
+        headers: vec![(b"event_type".to_vec(), Some(event_type.into()))],
+        ..published()
+    };
+    let bench = Bench::start(|_, _| {});
+    bench.assign();
+    bench.records([0]);
+    bench.end(bench.run(), Ending::Ack, vec![to("out", "A"), to("out", "B"), to("out", "C"), to("other", "D")]);
+    let sent = [(); 4].map(|()| bench.sent().0);
+    for (token, answer) in sent.into_iter().zip([
+        Ok(()),
+        Err(SendError::TooLarge("size".into())),
+        Ok(()),
+        Err(SendError::Refused("not allowed".into())),
+    ]) {
+        bench.answer(token, answer);
+    }
+    let (token, letter) = bench.sent();
+    assert_eq!(letter.text_header("dlq_error_message"), Some("size"), "the first that was refused");
+    bench.answer(token, Ok(()));
+    bench.commit_of(1);
+    for batch in ["false to out: A C", "true to out: B", "true to other: D"] {
+        assert_eq!(bench.counts.get(&format!("published {batch}")), 1, "{batch}");
+    }
+    assert_eq!(["published false", "published true"].map(|what| bench.counts.get(what)), [2, 2]);
+    assert_eq!(["tried publish_rejected", "tried ok"].map(|what| bench.counts.get(what)), [1, 0], "one try");
 }
 
 #[test]
