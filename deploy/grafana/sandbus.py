@@ -478,7 +478,7 @@ def telemetry() -> list:
     return [
         lines(
             "Telemetry that is lost",
-            "In the last hour: label values counted as `_other`, measurements of handlers that were refused, exports that failed.",
+            "In the last hour: label values counted as `_other`, measurements of handlers that were refused, exports that failed, and items that were dropped.",
             "short",
             ("sum by (label) (increase(sandbus_telemetry_overflow_total[1h]))", "{{label}} over its bound"),
             (
@@ -486,6 +486,7 @@ def telemetry() -> list:
                 "{{handler_name}} refused: {{error_type}}",
             ),
             ("sum by (signal) (increase(sandbus_telemetry_export_failures_total[1h]))", "{{signal}} not exported"),
+            ("sum by (signal, reason) (increase(sandbus_telemetry_dropped_total[1h]))", "{{signal}} dropped: {{reason}}"),
         ),
         lines("Hosts that answer", "1 while a host can be scraped.", "short", ('up{job="sandbus"}', "{{instance}}")),
         lines("Time of a scrape", "Of each host.", "s", ('scrape_duration_seconds{job="sandbus"}', "{{instance}}")),

@@ -68,6 +68,7 @@ impl Cluster {
 
     /// The same, and somebody hears of its clients' connections.
     pub fn watched(kafka: config::Kafka, watch: Arc<dyn ConnectionWatch>) -> Cluster {
+        Trouble::OF_CONNECTIONS.iter().for_each(|code| watch.may_fail(&error_type(*code)));
         Cluster::with(kafka, Some(watch))
     }
 
@@ -148,7 +149,22 @@ enum Trouble {
     Other(i32),
 }
 
+/// librdkafka's name for it.
+fn error_type(code: RDKafkaErrorCode) -> String {
+    format!("{code:?}")
+}
+
 impl Trouble {
+    /// Those that any connection may come to, and that are counted from 0.
+    const OF_CONNECTIONS: [RDKafkaErrorCode; 6] = [
+        RDKafkaErrorCode::AllBrokersDown,
+        RDKafkaErrorCode::BrokerTransportFailure,
+        RDKafkaErrorCode::Resolve,
+        RDKafkaErrorCode::SSL,
+        RDKafkaErrorCode::Authentication,
+        RDKafkaErrorCode::SaslAuthenticationFailed,
+    ];
+
     fn of(code: RDKafkaErrorCode) -> Trouble {
         match code {
             RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure => Trouble::Away,
@@ -196,7 +212,7 @@ impl ConnectionLog {
             return;
         }
         if let Some(watch) = &self.watch {
-            watch.failed(&format!("{code:?}"));
+            watch.failed(&error_type(code));
         }
         let (trouble, now) = (Trouble::of(code), Instant::now());
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);

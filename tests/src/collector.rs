@@ -17,6 +17,7 @@ use tempfile::TempDir;
 pub use received::{Attributes, Line, Series, Span};
 
 use crate::cache::cache;
+use crate::kafka::security;
 use crate::process::Process;
 use crate::{eventually, ports};
 
@@ -38,6 +39,7 @@ pub struct Collector {
     directory: TempDir,
     grpc: u16,
     http: u16,
+    scheme: &'static str,
 }
 
 impl Collector {
@@ -51,6 +53,22 @@ impl Collector {
         Collector::start_on(ports::free(), ports::free())
     }
 
+    /// The same with TLS; its authority is [`Collector::authority`].
+    ///
+    /// # Panics
+    /// As [`Collector::start`].
+    #[must_use]
+    #[track_caller]
+    pub fn start_with_tls() -> Collector {
+        Collector::start_with(ports::free(), ports::free(), true)
+    }
+
+    /// The file of the authority that signs its certificate, if it has one.
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        self.directory.path().join(security::AUTHORITY)
+    }
+
     /// The same, on these ports, for gRPC and for HTTP.
     ///
     /// # Panics
@@ -58,7 +76,12 @@ impl Collector {
     #[must_use]
     #[track_caller]
     pub fn start_on(grpc: u16, http: u16) -> Collector {
-        let mut collector = try_start(grpc, http).unwrap_or_else(|error| panic!("{error:#}"));
+        Collector::start_with(grpc, http, false)
+    }
+
+    #[track_caller]
+    fn start_with(grpc: u16, http: u16, tls: bool) -> Collector {
+        let mut collector = try_start(grpc, http, tls).unwrap_or_else(|error| panic!("{error:#}"));
         eventually("the collector to listen", START, || {
             if let Some(status) = collector.process.ended() {
                 panic!("the collector ended with {status}:\n{}", collector.log());
@@ -72,13 +95,13 @@ impl Collector {
     /// Where it receives by gRPC.
     #[must_use]
     pub fn grpc(&self) -> String {
-        format!("http://127.0.0.1:{}", self.grpc)
+        format!("{}://127.0.0.1:{}", self.scheme, self.grpc)
     }
 
     /// Where it receives by HTTP.
     #[must_use]
     pub fn http(&self) -> String {
-        format!("http://127.0.0.1:{}", self.http)
+        format!("{}://127.0.0.1:{}", self.scheme, self.http)
     }
 
     /// All spans that it was sent so far.
@@ -124,15 +147,19 @@ impl Collector {
     }
 }
 
-fn try_start(grpc: u16, http: u16) -> Result<Collector> {
+fn try_start(grpc: u16, http: u16, tls: bool) -> Result<Collector> {
     let directory = tempfile::Builder::new().prefix("sandbus-collector-").tempdir().context("make a directory")?;
     let config = directory.path().join("collector.yaml");
-    fs::write(&config, configuration(&directory, grpc, http)).context("write collector.yaml")?;
+    if tls {
+        security::certify(directory.path())?;
+    }
+    fs::write(&config, configuration(&directory, grpc, http, tls)).context("write collector.yaml")?;
     let log = File::create(directory.path().join("log")).context("make its log")?;
     let mut command = Command::new(binary()?);
     command.arg("--config").arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     let process = Process::spawn("the collector", command)?;
-    Ok(Collector { process, directory, grpc, http })
+    let scheme = if tls { "https" } else { "http" };
+    Ok(Collector { process, directory, grpc, http, scheme })
 }
 
 fn binary() -> Result<PathBuf> {
@@ -144,9 +171,11 @@ fn binary() -> Result<PathBuf> {
 }
 
 /// One pipeline for each signal, into a file of its own; nothing is held back.
-fn configuration(directory: &TempDir, grpc: u16, http: u16) -> String {
+fn configuration(directory: &TempDir, grpc: u16, http: u16, tls: bool) -> String {
+    let [certificate, key] = [security::CERTIFICATE, security::KEY].map(|name| directory.path().join(name));
+    let tls = if tls { format!(", tls: {{ cert_file: {certificate:?}, key_file: {key:?} }}") } else { String::new() };
     let mut text = format!(
-        "receivers:\n  otlp:\n    protocols:\n      grpc: {{ endpoint: \"127.0.0.1:{grpc}\" }}\n      http: {{ endpoint: \"127.0.0.1:{http}\" }}\nexporters:\n"
+        "receivers:\n  otlp:\n    protocols:\n      grpc: {{ endpoint: \"127.0.0.1:{grpc}\"{tls} }}\n      http: {{ endpoint: \"127.0.0.1:{http}\"{tls} }}\nexporters:\n"
     );
     let signals = ["traces", "metrics", "logs"];
     for signal in signals {

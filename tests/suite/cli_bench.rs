@@ -110,7 +110,8 @@ fn what_telemetry_costs_is_measured_on_and_off_by_turns() {
     let arguments = ["--telemetry-cost", "--records", "3000", "--rounds", "2", "--json"];
     let result = bench(&[&arguments[..], &["--otlp-endpoint", &collector.http()]].concat()).expect(0).json();
     let rows = result["telemetry_cost"].as_array().unwrap();
-    let names: Vec<_> = rows.iter().map(|row| [&row["contender"], &row["telemetry"]].map(|of| of.as_str().unwrap())).collect();
+    let names: Vec<_> =
+        rows.iter().map(|row| [&row["contender"], &row["telemetry"]].map(|of| of.as_str().unwrap())).collect();
     let ways = ["off", "metrics", "tracing", "otlp-metrics", "otlp-traces"];
     let expected: Vec<_> = ["packed", "typed"].into_iter().flat_map(|of| ways.map(|way| [of, way])).collect();
     assert_eq!(names, expected);

@@ -3,6 +3,8 @@
 mod away;
 mod logs;
 mod metrics;
+mod rejecting;
+mod tls;
 mod traces;
 
 use sandbus_tests::{Collector, Deployment};

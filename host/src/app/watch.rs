@@ -34,6 +34,11 @@ impl Membership for GroupWatch {
 pub struct BrokerWatch(pub Arc<Telemetry>);
 
 impl ConnectionWatch for BrokerWatch {
+    fn may_fail(&self, error_type: &str) {
+        let error_type = KeyValue::new("error.type", error_type.to_owned());
+        self.0.instruments().connection_errors.add(0, &[error_type]);
+    }
+
     fn failed(&self, error_type: &str) {
         // librdkafka's own words: there are some hundred.
         let error_type = KeyValue::new("error.type", error_type.to_owned());

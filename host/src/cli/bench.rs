@@ -158,7 +158,9 @@ impl Bench {
             return Err(Failure::Usage("there is no process with the id that --broker-process names".into()));
         }
         if self.telemetry_cost && contenders.contains(&Contender::Bare) {
-            return Err(Failure::Usage("--telemetry-cost: the contender \"bare\" has no telemetry (--contenders)".into()));
+            return Err(Failure::Usage(
+                "--telemetry-cost: the contender \"bare\" has no telemetry (--contenders)".into(),
+            ));
         }
         if self.telemetry_cost && self.rounds() == 0 {
             return Err(Failure::Usage("--telemetry-cost needs a round or more (--rounds)".into()));
@@ -269,18 +271,20 @@ impl Bench {
     ) -> anyhow::Result<Cost> {
         let mut cost = Cost::new(self.otlp_endpoint.as_deref())?;
         let (topic, records) = self.source(setup, name, made)?;
-        let hosts: Vec<_> =
-            contenders.iter().flat_map(|of| cost.ways().into_iter().map(|way| (*of, way))).collect();
+        let hosts: Vec<_> = contenders.iter().flat_map(|of| cost.ways().into_iter().map(|way| (*of, way))).collect();
         for round in 0..self.rounds() {
             for place in 0..hosts.len() {
                 // Neighbours change their places, too, so that nobody always follows the same other.
                 let place = if round % 2 == 0 { place } else { hosts.len() - 1 - place };
-                let Some((contender, way)) = hosts.get((place + round as usize) % hosts.len()).cloned() else { continue };
+                let Some((contender, way)) = hosts.get((place + round as usize) % hosts.len()).cloned() else {
+                    continue;
+                };
                 setup.telemetry = way.telling.clone();
                 let run = format!("{name}.{round}.{}.{}", contender.name(), way.name);
                 made.group(&run);
                 let measured = self.host(setup, contender, &topic, &run, records);
-                let measured = measured.with_context(|| format!("{} with {}, round {round}", contender.name(), way.name))?;
+                let measured =
+                    measured.with_context(|| format!("{} with {}, round {round}", contender.name(), way.name))?;
                 let warm_up = round == 0 && self.rounds() > 1;
                 self.say(&format!(
                     "round {round}  {:<7} {:<12} {:>9.0} events/s  {:>7.3} us CPU{}",

@@ -14,6 +14,8 @@ const INTERVAL_MS: &str = "1000";
 
 /// Hears of connections.
 pub trait ConnectionWatch: Send + Sync {
+    /// A client may come to have errors of this type: it is counted from now on.
+    fn may_fail(&self, error_type: &str);
     /// A client has had this error.
     fn failed(&self, error_type: &str);
     /// So many times a client has tried to connect again.

@@ -96,7 +96,7 @@ definitions! {
         "`sandbus dlq list` and `show` tell which events and why; `sandbus dlq redrive` repeats them";
     CONNECTION_ERRORS: Counter "kafka.eventbus.connection.errors" ["errors"]
         {"error.type"}
-        "Errors of connections to Kafka: broker away, name not found, TLS, login, access",
+        "Errors of connections to Kafka: broker away, name not found, TLS, login (each from 0), access. A connection that was made and is closed by the other side is none",
         "The log says once in 30 s what it means and which setting it is about";
     RECONNECTIONS: Counter "kafka.eventbus.reconnections" ["reconnections"]
         {}
@@ -250,9 +250,9 @@ definitions! {
         "Exports by OTLP that failed: what was in them is lost, but for metrics, which go with the next one",
         "The receiver is away or refuses: the log says why";
     TELEMETRY_DROPPED: Counter "sandbus.telemetry.dropped" ["{item}"]
-        {"signal"}
-        "Spans and log lines that were not exported because too many were waiting",
-        "More is recorded than the receiver takes: sample less, or raise `OTEL_BSP_MAX_QUEUE_SIZE` or `OTEL_BLRP_MAX_QUEUE_SIZE`";
+        {"signal", "reason"}
+        "Spans and log lines that were not exported because too many were waiting (`queue_full`); and, with points of metrics, what the receiver refused of an export that it took otherwise (`rejected`)",
+        "`queue_full`: sample less, or raise `OTEL_BSP_MAX_QUEUE_SIZE` or `OTEL_BLRP_MAX_QUEUE_SIZE`. `rejected`: the log has the receiver's words";
 }
 
 #[cfg(test)]

@@ -8,12 +8,14 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags
 use opentelemetry::{Context, ContextGuard};
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
-use tracing::{Event, Subscriber};
-use tracing_subscriber::layer::{self, SubscriberExt as _};
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::layer::{self, Filter, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
+use super::otlp::rejected::{self, Rejections};
 use super::trace_context::TraceParent;
 
 /// How lines are written.
@@ -27,7 +29,10 @@ pub enum LogFormat {
 }
 
 /// What speaks of itself while lines are sent: sent as well, its lines would never end.
-const SENDERS: [&str; 8] = ["h2", "hyper", "hyper_util", "opentelemetry", "reqwest", "rustls", "tonic", "tower"];
+const SENDERS: [&str; 7] = ["h2", "hyper", "hyper_util", "reqwest", "rustls", "tonic", "tower"];
+
+/// OpenTelemetry's own packages begin so.
+const OPENTELEMETRY: &str = "opentelemetry";
 
 type Bridge = OpenTelemetryTracingBridge<SdkLoggerProvider, SdkLogger>;
 
@@ -36,14 +41,28 @@ static EXPORT: RwLock<Option<Arc<Bridge>>> = RwLock::new(None);
 
 /// Starts the log. `RUST_LOG` filters it, by level or by module; guests' lines have the target `guest`.
 pub fn start(format: LogFormat, default_level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).is_ok_and(|filter| filter.contains(OPENTELEMETRY));
     let lines = fmt::layer().with_writer(std::io::stderr);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Text => Box::new(lines.with_ansi(std::io::stderr().is_terminal())),
         LogFormat::Json => Box::new(lines.json().flatten_event(true)),
     };
     // A second start, in one process, changes nothing.
-    let _ = tracing_subscriber::registry().with(lines).with(Export).with(filter).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(filter(default_level, asked)))
+        .with(Export.with_filter(filter(default_level, asked)))
+        .with(Rejections.with_filter(filter_fn(rejected::is_told)))
+        .try_init();
+}
+
+/// What `RUST_LOG` says. OpenTelemetry's packages say nothing besides what no counter or line of ours tells, unless they are
+/// `asked`.
+fn filter<S>(default_level: &str, asked: bool) -> impl Filter<S> + use<S> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
+    let heard = move |metadata: &Metadata<'_>| {
+        asked || !metadata.target().starts_with(OPENTELEMETRY) || rejected::is_told(metadata)
+    };
+    filter.and(filter_fn(heard))
 }
 
 /// Lines go there, too, from now on; or no longer.
@@ -72,6 +91,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Export {
     fn on_event(&self, event: &Event<'_>, context: layer::Context<'_, S>) {
         let library = event.metadata().target().split("::").next().unwrap_or_default();
         if !SENDERS.contains(&library)
+            && !library.starts_with(OPENTELEMETRY)
             && let Some(bridge) = bridge()
         {
             bridge.on_event(event, context);

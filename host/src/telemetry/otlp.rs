@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundCounter, Meter};
-use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
-use opentelemetry_otlp::{LogExporter, MetricExporter, SpanExporter, WithExportConfig as _, WithTonicConfig as _};
+use opentelemetry_otlp::tonic_types::transport::{Certificate, ClientTlsConfig};
+use opentelemetry_otlp::{
+    LogExporter, MetricExporter, SpanExporter, WithExportConfig as _, WithHttpConfig as _, WithTonicConfig as _,
+};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::LogBatch;
@@ -22,10 +24,11 @@ use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::SpanData;
 use tokio::runtime::Handle;
 
-use super::definitions::{Definition, TELEMETRY_EXPORT_FAILURES};
+use super::definitions::{Definition, TELEMETRY_DROPPED, TELEMETRY_EXPORT_FAILURES};
 use crate::config::{self, OtlpProtocol};
 
 pub mod queue;
+pub mod rejected;
 pub mod variables;
 
 use queue::Queue;
@@ -68,6 +71,8 @@ pub struct Target {
     tls: bool,
     /// For one export with all its tries.
     timeout: Duration,
+    /// The file of who signs the receiver's certificate, and the variable that names it. `None`: who the system trusts.
+    authorities: Option<(String, String)>,
 }
 
 impl Target {
@@ -85,7 +90,36 @@ impl Target {
             OtlpProtocol::Grpc => base.clone(),
             OtlpProtocol::HttpProtobuf => format!("{}/v1/{}", base.trim_end_matches('/'), signal.name()),
         });
-        Some(Target { signal, endpoint, protocol, tls, timeout: variables.timeout(signal) })
+        let (timeout, authorities) = (variables.timeout(signal), variables.certificate(signal));
+        Some(Target { signal, endpoint, protocol, tls, timeout, authorities })
+    }
+
+    /// What is in the file of authorities, and each certificate in it.
+    fn authorities(&self) -> anyhow::Result<Option<(Vec<u8>, Vec<reqwest::Certificate>)>> {
+        let Some((file, variable)) = self.authorities.as_ref().filter(|_| self.tls) else { return Ok(None) };
+        let pem = std::fs::read(file).with_context(|| format!("{variable} names {file:?}, which cannot be read"))?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&pem);
+        let certificates = certificates.with_context(|| format!("{variable} names {file:?}, which is no PEM file"))?;
+        anyhow::ensure!(!certificates.is_empty(), "{variable} names {file:?}, which has no certificate in PEM");
+        Ok(Some((pem, certificates)))
+    }
+
+    fn tls(&self) -> anyhow::Result<ClientTlsConfig> {
+        let tls = ClientTlsConfig::new();
+        Ok(match self.authorities()? {
+            Some((pem, _)) => tls.ca_certificate(Certificate::from_pem(pem)),
+            None => tls.with_enabled_roots(),
+        })
+    }
+
+    /// A client that trusts other authorities than the system's. `None`: the exporter's own will do.
+    fn http_client(&self) -> anyhow::Result<Option<reqwest::blocking::Client>> {
+        let Some((_, certificates)) = self.authorities()? else { return Ok(None) };
+        let timeout = self.timeout;
+        let make = move || reqwest::blocking::Client::builder().timeout(timeout).tls_certs_only(certificates).build();
+        // It has a runtime of its own, which must not be made on a thread of another.
+        let made = std::thread::spawn(make).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        made.context("a client for HTTPS cannot be made").map(Some)
     }
 }
 
@@ -115,7 +149,8 @@ impl Exports {
 
     /// Counts failures from now on. The meter is made of exporters, among others.
     pub fn count(&self, meter: &Meter) {
-        let _ = self.failures.set(counter(meter, TELEMETRY_EXPORT_FAILURES, self.signal));
+        let _ = self.failures.set(counter(meter, TELEMETRY_EXPORT_FAILURES, self.signal, &[]));
+        rejected::count(self.signal, meter);
     }
 
     fn ended(&self, result: OTelSdkResult) -> OTelSdkResult {
@@ -135,12 +170,17 @@ impl Exports {
 }
 
 /// A counter of the host's own telemetry, at 0.
-fn counter(meter: &Meter, definition: Definition, signal: Signal) -> BoundCounter<u64> {
+fn counter(meter: &Meter, definition: Definition, signal: Signal, more: &[KeyValue]) -> BoundCounter<u64> {
     let counter = meter.u64_counter(definition.name).with_unit(definition.unit);
     let counter = counter.with_description(definition.description).build();
-    let counter = counter.bind(&[KeyValue::new("signal", signal.name())]);
+    let counter = counter.bind(&[&[KeyValue::new("signal", signal.name())], more].concat());
     counter.add(0);
     counter
+}
+
+/// Counts what is lost for that reason.
+fn dropped(meter: &Meter, signal: Signal, reason: &'static str) -> BoundCounter<u64> {
+    counter(meter, TELEMETRY_DROPPED, signal, &[KeyValue::new("reason", reason)])
 }
 
 /// An exporter that is watched: each export ends in time, and its failure is counted.
@@ -253,12 +293,15 @@ macro_rules! exporter {
                         builder = builder.with_endpoint(endpoint);
                     }
                     if target.tls {
-                        builder = builder.with_tls_config(ClientTlsConfig::new().with_enabled_roots());
+                        builder = builder.with_tls_config(target.tls()?);
                     }
                     builder.with_timeout(target.timeout).build()
                 }
                 OtlpProtocol::HttpProtobuf => {
                     let mut builder = $exporter::builder().with_http();
+                    if let Some(client) = target.http_client()? {
+                        builder = builder.with_http_client(client);
+                    }
                     if let Some(endpoint) = &target.endpoint {
                         builder = builder.with_endpoint(endpoint);
                     }

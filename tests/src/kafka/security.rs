@@ -12,6 +12,21 @@ use rcgen::{
 /// The one user that every mechanism knows.
 pub(super) const USER: &str = "sandbus";
 
+/// Files that [`certify`] writes.
+pub(crate) const AUTHORITY: &str = "ca.pem";
+pub(crate) const CERTIFICATE: &str = "certificate.pem";
+pub(crate) const KEY: &str = "key.pem";
+
+/// A certificate for this machine and the authority that signs it, for a server that is not Kafka.
+pub(crate) fn certify(directory: &Path) -> Result<()> {
+    let issuer = authority()?;
+    let (key, certificate) = server(&issuer)?;
+    for (name, pem) in [(AUTHORITY, issuer.pem()), (CERTIFICATE, certificate.pem()), (KEY, key.serialize_pem())] {
+        fs::write(directory.join(name), pem).with_context(|| format!("write {name}"))?;
+    }
+    Ok(())
+}
+
 #[derive(Debug)]
 pub(super) struct Security {
     pub(super) password: String,
@@ -33,15 +48,11 @@ impl Security {
     /// Makes an authority, a server certificate signed by it, and a password, and writes what Kafka and clients read.
     pub(super) fn generate(directory: &Path) -> Result<Security> {
         let issuer = authority()?;
-        let key = KeyPair::generate()?;
-        let mut server = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])?;
-        server.distinguished_name.push(DnType::CommonName, "localhost");
-        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let certificate = server.signed_by(&key, &issuer)?;
+        let (key, certificate) = server(&issuer)?;
 
         let security = Security {
             password: (0..24).map(|_| fastrand::alphanumeric()).collect(),
-            authority: directory.join("ca.pem"),
+            authority: directory.join(AUTHORITY),
             keystore: directory.join("server.pem"),
         };
         fs::write(&security.authority, issuer.pem()).context("write ca.pem")?;
@@ -79,4 +90,14 @@ fn authority() -> Result<CertifiedIssuer<'static, KeyPair>> {
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.distinguished_name.push(DnType::CommonName, "Sandbus test authority");
     Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
+}
+
+/// A server on this machine.
+fn server(issuer: &CertifiedIssuer<'static, KeyPair>) -> Result<(KeyPair, rcgen::Certificate)> {
+    let key = KeyPair::generate()?;
+    let mut server = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+    server.distinguished_name.push(DnType::CommonName, "localhost");
+    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let certificate = server.signed_by(&key, issuer)?;
+    Ok((key, certificate))
 }

@@ -21,6 +21,13 @@ fn they_follow_a_broker_that_goes_away_and_comes_back() {
     stage.topic.write([event("a", "ack")]);
     stage.wait_final(1);
     assert_eq!(total(&host, "reconnections"), 0.0, "each broker was connected to once");
+    for error in
+        ["AllBrokersDown", "BrokerTransportFailure", "Resolve", "SSL", "Authentication", "SaslAuthenticationFailed"]
+    {
+        let labels = [("error_type", error)];
+        let count = host.metrics().sum("kafka_eventbus_connection_errors_total", &labels);
+        assert_eq!(count, Some(0.0), "{error} is there before the first");
+    }
 
     for round in 1..=2 {
         let (errors, again) = (total(&host, "connection_errors"), total(&host, "reconnections"));

@@ -32,7 +32,11 @@ fn memory_now_is_that_of_the_instances_that_exist() {
     let stage = Stage::new(1).probe(probe("kept")).probe(probe("fresh").line("isolation = \"fresh\""));
     let host = stage.start();
     for handler in ["kept", "fresh"] {
-        assert_eq!(of(&host, "memory", handler), 0.0, "{handler} has no instance yet, and that which described it is gone");
+        assert_eq!(
+            of(&host, "memory", handler),
+            0.0,
+            "{handler} has no instance yet, and that which described it is gone"
+        );
     }
     let grown = 8.0 * 1024.0 * 1024.0;
     stage.topic.write([event("a", "alloc:8MiB")]);

@@ -34,8 +34,8 @@ const SLOPE: f64 = 1e-3;
 /// Queries that ask for trouble, which a host that works has not: empty, in both phases.
 const EMPTY: [&str; 2] = ["up{job=\"sandbus\"} == 0", "absent(sandbus_handler_info)"];
 
-/// Metrics that are not there before there is trouble of that kind, which is not made here: what it will be called is not known.
-const ABSENT: [&str; 2] = ["kafka_eventbus_connection_errors_total", "sandbus_telemetry_export_failures_total"];
+/// Metrics of what leaves by OTLP, which is nothing here.
+const ABSENT: [&str; 2] = ["sandbus_telemetry_dropped_total", "sandbus_telemetry_export_failures_total"];
 
 /// A host, what it reads and where it writes.
 struct Scene {

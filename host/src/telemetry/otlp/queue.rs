@@ -13,8 +13,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord};
 
-use super::{Signal, counter};
-use crate::telemetry::definitions::TELEMETRY_DROPPED;
+use super::{Signal, dropped};
 
 /// How much waits.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ impl Queue {
 
     /// Counts what is dropped from now on.
     pub fn count(&self, meter: &Meter) {
-        let _ = self.dropped.set(counter(meter, TELEMETRY_DROPPED, self.signal));
+        let _ = self.dropped.set(dropped(meter, self.signal, "queue_full"));
     }
 
     /// How many it has room for.

@@ -81,6 +81,16 @@ impl Variables {
         }
     }
 
+    /// The file of authorities that sign the receiver's certificate, and the variable that names it.
+    pub fn certificate(&self, signal: Signal) -> Option<(String, String)> {
+        for what in ["CLIENT_CERTIFICATE", "CLIENT_KEY"] {
+            if let Some((_, name)) = self.of(signal, what) {
+                tracing::warn!(name, "certificates of clients are not supported: the variable is passed over");
+            }
+        }
+        self.of(signal, "CERTIFICATE")
+    }
+
     /// For one export.
     pub fn timeout(&self, signal: Signal) -> Duration {
         let millis = self.of(signal, "TIMEOUT").and_then(|(value, _)| value.parse().ok());
