@@ -39,8 +39,9 @@ use state::GuestState;
 /// How often a running guest lets others have its thread, and its CPU time is looked at.
 pub const TICK: Duration = Duration::from_millis(5);
 
-/// Instances beyond `sandbox.max_instances`, for components that are being loaded.
-const RESERVE: u32 = 32;
+/// Instances beyond `sandbox.max_instances`, for components that are being loaded, and for what still runs in generations
+/// that others have taken the place of: as many again, within bounds. Whoever finds none waits.
+const RESERVE: std::ops::RangeInclusive<u32> = 32..=512;
 
 /// Core instances of one component: the largest toolchain today (CPython) needs 38.
 const CORE_INSTANCES: u32 = 64;
@@ -60,7 +61,8 @@ impl Sandbox {
     /// # Errors
     /// Where the platform has no room for the pool, or the engine cannot be made.
     pub fn new(max_instances: u32, table_elements: u32) -> anyhow::Result<Sandbox> {
-        Sandbox::without_reserve(max_instances.saturating_add(RESERVE), table_elements)
+        let reserve = max_instances.clamp(*RESERVE.start(), *RESERVE.end());
+        Sandbox::without_reserve(max_instances.saturating_add(reserve), table_elements)
     }
 
     /// Room for `instances` in all. Each takes 8 GiB of address space, of which a tool such as valgrind has little.

@@ -44,6 +44,10 @@ struct Probe {
 
 impl Probe {
     fn start(instances: u32) -> Probe {
+        Self::in_sandbox(Sandbox::new(8, 20_000).unwrap(), instances)
+    }
+
+    fn in_sandbox(sandbox: Sandbox, instances: u32) -> Probe {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/components");
         let file = toml::Value::String(folder.join("probe-rust.wasm").to_str().unwrap().to_owned());
@@ -52,7 +56,6 @@ impl Probe {
         let config = config.unwrap_or_else(|error| panic!("{error}\nrun `make build` first"));
         let handler = config.handlers.first().unwrap();
         let settings = Arc::new(HandlerSettings::new(handler, Arc::new(Silent)));
-        let sandbox = Sandbox::new(8, 20_000).unwrap();
         let loaded = runtime.block_on(handlers::load_one(&sandbox, handler, settings.clone())).unwrap();
         let (reported, reports) = unbounded();
         let report = Arc::new(move |ran| reported.send(ran).unwrap());
@@ -127,4 +130,16 @@ fn a_batch_waits_for_an_idle_instance_whoever_asked() {
     let endings: Vec<_> = (0..3).map(|_| ending(&probe.reported()).clone()).collect();
     assert_eq!(endings, [Ending::Skip, Ending::Retry(None), Ending::Ack]);
     assert!(probe.pool.run_here(batch("ack")).is_some(), "it is idle again");
+}
+
+#[test]
+fn where_there_is_no_room_for_an_instance_it_is_waited_for() {
+    // One of two still has the only place, as after a reload.
+    let probe = Probe::in_sandbox(Sandbox::without_reserve(1, 20_000).unwrap(), 2);
+    probe.pool.run(batch("sleep:200ms;trap"));
+    probe.pool.run(batch("ack"));
+    let first = probe.reports.recv_timeout(SOON).unwrap();
+    assert!(matches!(first.tried[0].ending, Some(Ending::Fault { kind: FaultKind::Trap, .. })), "{first:?}");
+    let second = probe.reports.recv_timeout(SOON).unwrap();
+    assert_eq!(second.tried[0].ending, Some(Ending::Ack));
 }

@@ -76,7 +76,7 @@ fn wait_state(host: &Host, handler: &str, state: &str) {
 
 /// Events of some keys, numbered. Every fifth is tried twice: were it all of them, the handler would be quarantined.
 fn events(numbers: std::ops::Range<usize>, steps: &str) -> impl Iterator<Item = Record> + '_ {
-    let steps = move |number: usize| if number % 5 == 0 { "until:2:retry:1ms" } else { steps };
+    let steps = move |number: usize| if number.is_multiple_of(5) { "until:2:retry:1ms" } else { steps };
     numbers.map(move |number| event(&format!("key-{}", number * 7 % 31), steps(number)))
 }
 

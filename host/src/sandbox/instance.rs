@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{self, ComponentExportIndex, Func, InstancePre, TypedFunc};
-use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime::{Engine, PoolConcurrencyLimitError, Store, UpdateDeadline};
 
 use super::bindings::since_v0_1::exports::sandbus::handler::descriptor::Description;
 use super::bindings::since_v0_1::exports::sandbus::handler::typed;
@@ -19,6 +19,9 @@ use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::ports::{HostCalls, Ran, Tried, Try};
 use crate::delivery::verdict::{Ending, ErrorKind, FaultKind};
 use crate::event::Outgoing;
+
+/// When to look again for room for an instance.
+const FULL: Duration = Duration::from_millis(5);
 
 /// A fault, and what is known of it.
 pub type Fault = (FaultKind, String);
@@ -175,7 +178,18 @@ impl Instance {
         pre: &InstancePre<GuestState>,
         store: &mut Store<GuestState>,
     ) -> Result<component::Instance, Fault> {
-        let made = bounded(store, async |store| pre.instantiate_async(store).await).await;
+        let made = loop {
+            let meter = store.data().meter.clone();
+            let make = async |store: &mut Store<GuestState>| match pre.instantiate_async(store).await {
+                Err(error) if error.is::<PoolConcurrencyLimitError>() => Ok(None),
+                made => made.map(Some),
+            };
+            match bounded_from(store, &meter, Instant::now(), make).await.0 {
+                Ok(Some(instance)) => break Ok(instance),
+                Ok(None) => tokio::time::sleep(FULL).await,
+                Err(fault) => break Err(fault),
+            }
+        };
         made.map_err(|(kind, message)| match kind {
             // What is named stays named; what is not is the instance's failure.
             FaultKind::Trap | FaultKind::BadResult => (FaultKind::Instantiate, message),

@@ -69,7 +69,8 @@ pub struct Started<E> {
 pub struct Arrival<E> {
     /// Where it stands.
     pub offset: i64,
-    /// What it counts for in the partition's [`Account`], where the consumer has admitted it.
+    /// What it counts for in the partition's [account](crate::delivery::buffer::Account), where the consumer has
+    /// admitted it.
     pub bytes: u64,
     /// A handle on it, cheap to clone.
     pub event: E,
