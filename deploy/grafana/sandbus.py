@@ -392,9 +392,27 @@ def components() -> list:
                 "{{handler_name}} abandoned",
             ),
         ),
+        lines(
+            "State",
+            "1 while a handler is not `running`: `degraded` is half way to `quarantined`, in which its events wait.",
+            "short",
+            (
+                f"sum by (handler_name, state) (sandbus_handler_state{{handler_name=~\"$handler\", state!=\"running\"}})",
+                "{{handler_name}} {{state}}",
+            ),
+        ),
+        lines(
+            "Reloads",
+            "In the last hour: generations that took over, that were refused, and that were taken back.",
+            "short",
+            (
+                f"sum by (handler_name, outcome) (increase(sandbus_handler_reloads_total{HANDLER}[1h]))",
+                "{{handler_name}} {{outcome}}",
+            ),
+        ),
         table(
             "What runs",
-            "The component of each handler, by its digest, and how many generations this process has loaded.",
+            "The component of each handler, by its digest, and which of the generations that this process has loaded it is.",
             [(f"sandbus_handler_info{HANDLER}", "A")],
             {"handler_name": "Handler", "digest": "Digest", "generation": "Generation", "instance": "Host"},
             {"Time": True, "Value": True, "__name__": True, "job": True},
