@@ -43,7 +43,9 @@ pub use admin::Admin;
 pub use delivery::{DeadLetters, Delivery, Guarantee};
 pub use environment::places;
 pub use fault::{ConfigError, Fault, Found, Origin};
-pub use grants::{Grants, HttpOrigin, Scheme};
+pub use grants::{
+    Ambiguous, Grants, Guarded, HttpDenied, HttpGrant, HttpOrigin, IpNet, Path, PublishDenied, Scheme, is_public,
+};
 pub use handler::{Group, Handler, Isolation};
 pub use kafka::{Kafka, OffsetReset};
 pub use limits::Limits;

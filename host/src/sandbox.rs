@@ -2,7 +2,7 @@
 //!
 //! One [`Sandbox`] for the process holds the engine and what is linked into every guest. A file's [`code`] is compiled
 //! once and kept in a [`cache`]; with it the file becomes a [`component::Component`], a component becomes instances ([`instance::Instance`]), and a [`pool::Pool`]
-//! keeps a handler's instances at work. A guest sees its imports ([`imports`]) and an empty WASI, within
+//! keeps a handler's instances at work. A guest sees its imports ([`imports`]), granted web servers ([`http`]) and an empty WASI, within
 //! bounds ([`limiter`], [`meter`]); what goes wrong in it is named in [`fault`].
 //!
 //! After any error the whole store is dropped: a trapped instance refuses to be entered again, and one
@@ -22,6 +22,7 @@ pub mod code;
 pub mod component;
 pub mod fault;
 pub mod frame;
+pub mod http;
 pub mod imports;
 pub mod instance;
 pub mod limiter;
@@ -80,6 +81,8 @@ impl Sandbox {
         linker.allow_shadowing(true);
         clock::add_to_linker(&mut linker)?;
         linker.allow_shadowing(false);
+        // Linked into all; who has no grant is refused when it is loaded.
+        http::add_to_linker(&mut linker)?;
         imports::add_to_linker(&mut linker)?;
         start_ticker(&engine).context("cannot start the thread that interrupts guests")?;
         Ok(Sandbox { engine, linker, cache: None, known: Known::default() })

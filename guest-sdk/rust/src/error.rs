@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use std::fmt::{self, Display};
 
 use crate::config::ConfigError;
-use crate::{EventError, Result, Verdict};
+use crate::{EventError, Result, Verdict, http};
 
 /// Longest kind that the host reports as it is, in bytes.
 const MAX_KIND: usize = 64;
@@ -139,6 +139,9 @@ fn kind_of<E: StdError + 'static>(error: &E) -> String {
     }
     if let Some(refusal) = any.downcast_ref::<Refusal>() {
         return refusal.code.clone();
+    }
+    if let Some(error) = any.downcast_ref::<http::Error>() {
+        return error.code().to_owned();
     }
     kind_from_type(type_name::<E>())
 }

@@ -70,6 +70,7 @@ mod verdict;
 
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod publish;

@@ -47,6 +47,7 @@ pub use outcome::{LogLine, Outcome, Published};
 pub(crate) use recorder::{Measurement, Number, Recorder};
 
 use crate::export::Instance;
+use crate::http::Response;
 use crate::{Handler, host};
 
 /// A host for one instance of the handler `H`.
@@ -71,6 +72,12 @@ impl<H: Handler> Host<H> {
     /// Grants publishing to the topics that this matches; `*` is any run of characters.
     pub fn grant(mut self, topics: impl Into<String>) -> Self {
         self.recorder.grants.push(topics.into());
+        self
+    }
+
+    /// What the server at this address answers to a request of this method. Any other request is denied.
+    pub fn answer(mut self, method: impl Into<String>, url: impl Into<String>, answer: Response) -> Self {
+        self.recorder.answers.push((method.into(), url.into(), answer));
         self
     }
 

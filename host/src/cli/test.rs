@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Done, Failure, check, counted, print_line};
 use crate::app::handlers::{self, LoadedHandler};
-use crate::config::{Config, Pattern};
+use crate::config::{Config, HttpGrant, Pattern};
 use crate::delivery::ports::{Tried, Try};
 use crate::delivery::scheduler::DeliveryId;
 use crate::delivery::verdict::Ending;
@@ -47,6 +47,9 @@ pub struct Test {
     /// Allow publishing to topics of this pattern; may be repeated
     #[arg(long, value_name = "TOPICS")]
     grant_publish: Vec<String>,
+    /// Allow HTTP requests to this server and path; may be repeated
+    #[arg(long, value_name = "URL")]
+    grant_http: Vec<String>,
     /// Try a failed event up to that often, without waiting in between
     #[arg(long, value_name = "N", default_value_t = 1)]
     attempts: u32,
@@ -109,6 +112,11 @@ impl Test {
                 let pattern = Pattern::new(grant)
                     .map_err(|error| Failure::Usage(format!("--grant-publish {grant:?}: {error}")))?;
                 handler.grants.publish.push(pattern);
+            }
+            for grant in &self.grant_http {
+                let grant = HttpGrant::parse(grant)
+                    .map_err(|error| Failure::Usage(format!("--grant-http {grant:?}: {error}")))?;
+                handler.grants.http.push(grant);
             }
         }
         Ok(config)

@@ -14,7 +14,7 @@ use super::key::{Reading, Slot};
 use super::limits::LimitsKeys;
 use super::policy::PolicyKeys;
 use super::section::{Absent, Section};
-use super::{Found, Grants, HandlerName, TopicName, schema};
+use super::{Found, HandlerName, TopicName, schema};
 
 /// What one place says of how a handler runs.
 #[derive(Clone)]
@@ -24,7 +24,8 @@ pub(super) struct Layer {
     /// Ordering, retries, quarantine.
     pub policy: PolicyKeys,
     limits: LimitsKeys,
-    grants: GrantsKeys,
+    /// What it may reach.
+    pub grants: GrantsKeys,
     config: BTreeMap<String, Slot<String>>,
 }
 
@@ -84,12 +85,13 @@ impl Layer {
         // Before anything returns, so that it is noted whatever else is wrong.
         let retry = self.policy.retry(context);
         let run = &self.run;
+        let topics = self.topics(topics);
         Some(Handler {
             name: name?.clone(),
             component: component?.to_owned(),
             events: run.events.if_set()?.cloned(),
             group: *run.group.value()?,
-            topics: self.topics(topics)?.to_vec(),
+            topics: topics?.to_vec(),
             ordering: *self.policy.ordering.value()?,
             retry: retry?,
             quarantine: self.policy.quarantine()?,
@@ -101,7 +103,7 @@ impl Layer {
             rollback_after: NonZero::new(*run.rollback_after.value()?),
             limits: self.limits.checked()?,
             config: self.config()?,
-            grants: Grants { publish: self.grants.publish.value()?.clone(), http: self.grants.http.value()?.clone() },
+            grants: self.grants.checked(topics?)?,
         })
     }
 

@@ -18,6 +18,10 @@ pub struct Limits {
     pub publishes: u32,
     /// Bytes of published records.
     pub publish_bytes: u64,
+    /// HTTP requests.
+    pub http_requests: u32,
+    /// Bytes of the bodies of HTTP requests and their answers.
+    pub http_bytes: u64,
     /// Elements of all tables of an instance together.
     pub table_elements: u32,
     /// Host resources that an instance may hold.
@@ -36,6 +40,8 @@ layered_keys! {
         log_bytes: u64 = Size(0, GIB), "\"256KiB\"", "Bytes of log lines.";
         publishes: u32 = Count(0, MILLION), "1000", "Published records.";
         publish_bytes: u64 = Size(0, GIB), "\"8MiB\"", "Bytes of published records.";
+        http_requests: u32 = Count(0, MILLION), "100", "HTTP requests.";
+        http_bytes: u64 = Size(0, GIB), "\"8MiB\"", "Bytes of the bodies of HTTP requests and of their answers together.";
         table_elements: u32 = Count(0, 10 * MILLION), "20000", "Elements of all tables of an instance together.";
         handles: u32 = Count(0, MILLION), "1000", "Host resources that an instance may hold at once.";
     }
@@ -51,6 +57,8 @@ impl LimitsKeys {
             log_bytes: *self.log_bytes.value()?,
             publishes: *self.publishes.value()?,
             publish_bytes: *self.publish_bytes.value()?,
+            http_requests: *self.http_requests.value()?,
+            http_bytes: *self.http_bytes.value()?,
             table_elements: *self.table_elements.value()?,
             handles: *self.handles.value()?,
         })

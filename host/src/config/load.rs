@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::context::Context;
 use super::document::{self, Raw, Table};
@@ -167,6 +168,8 @@ fn assemble(context: &Context, mut document: Table, environment: Vec<(OsString, 
 
     together::budget(context, &sandbox, &handlers.handlers);
     together::topics(context, &kafka, &delivery, &handlers.handlers);
+    let reserved = Arc::new(together::reserved(&kafka, &delivery, &handlers.handlers));
+    together::grants(context, &reserved, &handlers.handlers);
     if let Some(properties) = &properties {
         together::timeouts(context, &delivery, properties);
     }
@@ -174,6 +177,11 @@ fn assemble(context: &Context, mut document: Table, environment: Vec<(OsString, 
     let topics = kafka.source_topics();
     // Every handler, so that each one's faults are noted before the first bad one ends it.
     let checked: Vec<_> = handlers.handlers.iter().map(|draft| draft.checked(context, topics)).collect();
+    let mut checked: Vec<_> = checked.into_iter().collect::<Option<_>>()?;
+    for handler in &mut checked {
+        handler.grants.guarded.reserved = reserved.clone();
+        handler.grants.guarded.suffix.clone_from(delivery.dlq_topic_suffix.value()?);
+    }
     Some(Config {
         kafka: kafka.checked(properties?)?,
         delivery: delivery.checked()?,
@@ -181,7 +189,7 @@ fn assemble(context: &Context, mut document: Table, environment: Vec<(OsString, 
         telemetry: telemetry?,
         admin: admin?,
         handlers_dir: handlers.dir?,
-        handlers: checked.into_iter().collect::<Option<_>>()?,
+        handlers: checked,
     })
 }
 

@@ -22,8 +22,8 @@ use crate::delivery::verdict::FaultKind;
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// Interfaces that a component may import. Those of WASI are there for the toolchains that import them
-/// without using them; but for clocks and random they are empty.
-const OFFERED: [&str; 12] = [
+/// without using them; but for clocks, random and granted HTTP they are empty.
+const OFFERED: [&str; 14] = [
     "sandbus:handler/types",
     "sandbus:handler/logging",
     "sandbus:handler/config",
@@ -33,6 +33,8 @@ const OFFERED: [&str; 12] = [
     "wasi:cli/",
     "wasi:clocks/",
     "wasi:filesystem/",
+    "wasi:http/outgoing-handler",
+    "wasi:http/types",
     "wasi:io/",
     "wasi:random/",
     "wasi:sockets/",
@@ -70,6 +72,17 @@ pub enum LoadError {
     /// It wants what is not offered.
     #[error("this component imports {0}, which the host does not offer{1}")]
     Import(String, &'static str),
+    /// It wants to send requests, and may send none.
+    #[error(
+        "this component imports `{import}`, and the handler has no grant for it; name the servers that it may reach in \
+         the [[handler]] {handler:?}:\n  grants.http = [\"https://api.example.com\"]"
+    )]
+    NoHttpGrant {
+        /// What it imports.
+        import: String,
+        /// The handler.
+        handler: String,
+    },
     /// Its functions have other types than the contract's.
     #[error("this component does not fit the contract: {0}")]
     Contract(String),
@@ -102,6 +115,8 @@ pub struct Component {
 /// The ways into a component, found once.
 pub(super) struct Way {
     pre: InstancePre<GuestState>,
+    /// What it imports of `wasi:http`, which is for granted handlers alone.
+    http: Option<String>,
     pub descriptor: descriptor::GuestIndices,
     /// `handle`, of one event.
     pub typed: Option<ComponentExportIndex>,
@@ -122,7 +137,8 @@ impl Way {
             let interface = find(pre.component(), interface)?;
             pre.component().get_export_index(Some(&interface), "handle")
         };
-        Ok(Way { descriptor, typed: handle(TYPED), packed: handle(PACKED), pre })
+        let http = http_import(pre.component());
+        Ok(Way { descriptor, typed: handle(TYPED), packed: handle(PACKED), http, pre })
     }
 
     pub fn pre(&self) -> &InstancePre<GuestState> {
@@ -162,7 +178,9 @@ impl Sandbox {
     pub async fn load(&self, path: &Path, settings: &Arc<HandlerSettings>) -> Result<Component, LoadError> {
         let bytes = read(path)?;
         let content = digest_of(&bytes);
-        let (way, source) = self.way(&content, bytes).await?;
+        let (way, source) = self.way(&content, bytes, settings).await?;
+        // Before anything of it runs. The code is the same for all handlers, the grants are not.
+        granted(way.http.as_deref(), settings)?;
         let description = Instance::describe(&way, settings.clone())
             .await
             .map_err(|(kind, message)| LoadError::Describe { kind, message })?;
@@ -193,7 +211,12 @@ impl Sandbox {
     }
 
     /// The ways into the code of a file with this content.
-    async fn way(&self, content: &Digest, bytes: Vec<u8>) -> Result<(Arc<Way>, Source), LoadError> {
+    async fn way(
+        &self,
+        content: &Digest,
+        bytes: Vec<u8>,
+        settings: &HandlerSettings,
+    ) -> Result<(Arc<Way>, Source), LoadError> {
         let place = self.known.place(content);
         let mut known = place.lock().await;
         if let Some(way) = known.upgrade() {
@@ -202,6 +225,7 @@ impl Sandbox {
         let (code, source) = tokio::task::block_in_place(|| self.code(content, bytes))?;
         self.check_exports(&code)?;
         self.check_imports(&code)?;
+        granted(http_import(&code).as_deref(), settings)?;
         let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
         let way = Arc::new(Way::new(self.linker.instantiate_pre(&code).map_err(contract)?)?);
         *known = Arc::downgrade(&way);
@@ -227,7 +251,9 @@ impl Sandbox {
             });
             if !offered || !matches!(item.ty, ComponentItem::ComponentInstance(_)) {
                 let hint = match name.split('/').next() {
-                    Some("wasi:http") => "; outgoing HTTP is not available in this version",
+                    Some("wasi:http") => {
+                        "; a handler sends requests by `wasi:http/outgoing-handler`, and receives events"
+                    }
                     Some("sandbus:handler") => "; it was built for another version of the contract",
                     _ => "",
                 };
@@ -235,6 +261,24 @@ impl Sandbox {
             }
         }
         Ok(())
+    }
+}
+
+/// What a component imports of `wasi:http`, if anything.
+fn http_import(component: &wasmtime::component::Component) -> Option<String> {
+    let ty = component.component_type();
+    // The handler before its types.
+    let name = ty.imports(component.engine()).map(|(name, _)| name).filter(|name| name.starts_with("wasi:http/")).min();
+    name.map(str::to_owned)
+}
+
+/// Whether the handler may import that.
+fn granted(http: Option<&str>, settings: &HandlerSettings) -> Result<(), LoadError> {
+    match http {
+        Some(import) if settings.grants.http.is_empty() => {
+            Err(LoadError::NoHttpGrant { import: import.to_owned(), handler: settings.name.to_string() })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Many are no traps: a limit that the host enforces, an answer that cannot be lifted. What the host
 //! raises itself carries its kind ([`Stop`]); the rest is told apart here.
 
+use wasmtime::component::ResourceTableError;
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
@@ -40,6 +41,9 @@ pub fn classify(error: &wasmtime::Error) -> (FaultKind, String) {
             _ => FaultKind::Trap,
         };
         return (kind, with_frames(trap.to_string(), error));
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+        return (FaultKind::Handles, "more handles than limits.handles allows".into());
     }
     let cause = error.root_cause().to_string();
     // Wasmtime gives these two no type of their own.

@@ -112,8 +112,9 @@ impl GuestState {
         {
             return Err(Refusal { code: "bad_topic", message: format!("{topic:?} is no topic name") });
         }
-        if !self.settings.grants.publishes_to(topic) {
-            let message = format!("no grant allows publishing to {topic:?}");
+        if let Err(denied) = self.settings.grants.publishes_to(topic) {
+            let message = denied.to_string();
+            self.settings.say(|| format!("refused to publish: {message}"));
             return Err(Refusal { code: "denied", message });
         }
         let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);

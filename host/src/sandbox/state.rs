@@ -1,15 +1,17 @@
 //! What the host keeps for one instance: its handler's settings, its bounds, and what the try that runs
 //! in it has done so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::fault::Stop;
+use super::http::{self, Web};
 use super::limiter::Limiter;
 use super::meter::Meter;
 use super::output::LogOutput;
@@ -41,6 +43,8 @@ pub struct HandlerSettings {
     pub grants: config::Grants,
     /// Where its log lines and metrics go.
     pub sink: Arc<dyn GuestSink>,
+    /// What the host has said of it in the log.
+    pub said: Said,
 }
 
 impl HandlerSettings {
@@ -57,7 +61,29 @@ impl HandlerSettings {
             config: handler.config.clone(),
             grants: handler.grants.clone(),
             sink,
+            said: Said::default(),
         }
+    }
+
+    /// Logs what was refused to the handler, the first time.
+    pub fn say(&self, text: impl FnOnce() -> String) {
+        let text = text();
+        if self.said.first(&text) {
+            tracing::warn!(handler = &*self.name, "{text}");
+        }
+    }
+}
+
+/// What has been said once, and is not said again. A guest decides what it asks for, so there is an end to it.
+#[derive(Debug, Default)]
+pub struct Said(Mutex<HashSet<String>>);
+
+impl Said {
+    const MAX: usize = 100;
+
+    fn first(&self, text: &str) -> bool {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.len() < Self::MAX && said.insert(text.to_owned())
     }
 }
 
@@ -101,6 +127,11 @@ impl LogBook {
     fn begin_one(&self, index: usize) {
         self.index.store(index, Ordering::Relaxed);
         self.exceeded.store(false, Ordering::Relaxed);
+    }
+
+    /// The place in the batch of the event that the guest works on. `None`: it works on none.
+    pub fn place(&self) -> Option<usize> {
+        self.current().batch.is_some().then(|| self.index.load(Ordering::Relaxed))
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {
@@ -177,6 +208,8 @@ pub struct GuestState {
     /// What the running batch has asked of the host.
     host_calls: HostCalls,
     wasi: WasiCtx,
+    /// What it sends by HTTP, once it asks for it.
+    web: Option<Box<(Web, WasiHttpCtx)>>,
     table: ResourceTable,
 }
 
@@ -200,6 +233,7 @@ impl GuestState {
             index: 0,
             host_calls: HostCalls::new(),
             wasi,
+            web: None,
             table,
             settings,
         }
@@ -222,13 +256,22 @@ impl GuestState {
 
     /// That call is over. Gives what the event has published.
     pub fn end_one(&mut self) -> Vec<Outgoing> {
+        self.end_requests();
         self.outboxes.take(self.index)
     }
 
     /// The batch is over: nothing of it is held any more. Gives what its events have published.
     pub fn end(&mut self) -> Outboxes {
+        self.end_requests();
         self.log.begin(None);
         std::mem::take(&mut self.outboxes)
+    }
+
+    /// What is under way belongs to no try any more.
+    fn end_requests(&mut self) {
+        if let Some(web) = &mut self.web {
+            web.0.end();
+        }
     }
 
     /// The guest works on this event of the batch. Answers whether there is one.
@@ -256,7 +299,11 @@ impl GuestState {
 
     /// What the batch has asked of the host.
     pub fn take_host_calls(&mut self) -> HostCalls {
-        std::mem::take(&mut self.host_calls)
+        let mut calls = std::mem::take(&mut self.host_calls);
+        if let Some(web) = &mut self.web {
+            calls.extend(web.0.take_calls());
+        }
+        calls
     }
 
     /// A quota that was passed without the guest being stopped.
@@ -268,6 +315,17 @@ impl GuestState {
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for GuestState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let web = self.web.get_or_insert_with(|| {
+            let web = Web::new(self.settings.clone(), self.log.clone());
+            Box::new((web, http::context()))
+        });
+        let (hooks, ctx) = &mut **web;
+        WasiHttpCtxView { hooks, ctx, table: &mut self.table }
     }
 }
 

@@ -151,6 +151,11 @@ fn a_component_that_wants_outgoing_http() {
 }
 
 #[test]
+fn a_component_that_wants_to_be_a_web_server() {
+    wrong("http-incoming", importing("wasi:http/incoming-handler@0.2.0"));
+}
+
+#[test]
 fn a_component_that_wants_what_nobody_offers() {
     wrong("key-value", importing("wasi:keyvalue/store@0.2.0"));
 }

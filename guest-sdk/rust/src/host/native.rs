@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::announce;
+use crate::http::{Error, Request, Response};
 use crate::log::Level;
 use crate::metrics::Attributes;
 use crate::testing::{LogLine, Measurement, Number, Recorder};
@@ -62,6 +63,12 @@ pub(crate) fn config_entries() -> Vec<(String, String)> {
 pub(crate) fn publish(message: Message) -> Result<(), Refusal> {
     announce();
     RECORDER.with_borrow_mut(|recorder| recorder.publish(message))
+}
+
+pub(crate) fn http(request: Request) -> Result<Response, Error> {
+    announce();
+    request.parts()?;
+    RECORDER.with_borrow_mut(|recorder| recorder.answer(request))
 }
 
 pub(crate) fn counter_add(name: &str, value: u64, attributes: Attributes<'_>) -> Result<(), Refusal> {

@@ -1,4 +1,4 @@
-//! Imports of the sandbox: `sandbus:handler`, and clocks and random of WASI.
+//! Imports of the sandbox: `sandbus:handler`, and clocks, random and HTTP of WASI.
 
 use std::time::Duration;
 
@@ -8,6 +8,10 @@ use crate::bindings::wasi::wasi::{clocks, random};
 use crate::log::Level;
 use crate::metrics::Attributes;
 use crate::{Message, Refusal};
+
+mod http;
+
+pub(crate) use http::http;
 
 pub(crate) fn batch_at(index: u32) {
     imports::batch::at(index);

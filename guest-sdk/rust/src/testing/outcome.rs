@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use serde::de::DeserializeOwned;
 
 use super::{Measurement, Number, Recorder};
+use crate::http::Request;
 use crate::log::Level;
 use crate::metrics::Attributes;
 use crate::{Error, Message, Verdict};
@@ -77,6 +78,7 @@ pub struct Outcome {
     result: Result<Verdict, Error>,
     logs: Vec<LogLine>,
     sent: Vec<Published>,
+    requests: Vec<Request>,
     measurements: Vec<Measurement>,
 }
 
@@ -86,8 +88,14 @@ impl Outcome {
             result,
             logs: recorder.logs,
             sent: recorder.sent.into_iter().map(Published::of).collect(),
+            requests: recorder.requests,
             measurements: recorder.measurements,
         }
+    }
+
+    /// The HTTP requests that were answered, in order.
+    pub fn requests(&self) -> &[Request] {
+        &self.requests
     }
 
     /// What the try ended in.

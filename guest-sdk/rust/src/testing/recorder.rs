@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LogLine, pattern};
+use crate::http::{Error, Request, Response};
 use crate::{Message, Refusal};
 
 /// Longest metric name and attribute key, in bytes.
@@ -15,10 +16,13 @@ const MAX_TOPIC: usize = 249;
 pub(crate) struct Recorder {
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) grants: Vec<String>,
+    /// What servers answer: method, address, answer.
+    pub(crate) answers: Vec<(String, String, Response)>,
     /// Indices given to `batch.at`.
     pub(crate) announced: Vec<u32>,
     pub(super) logs: Vec<LogLine>,
     pub(super) sent: Vec<Message>,
+    pub(super) requests: Vec<Request>,
     pub(super) measurements: Vec<Measurement>,
 }
 
@@ -39,9 +43,10 @@ pub(crate) enum Number {
 }
 
 impl Recorder {
-    /// The same configuration and grants, nothing recorded.
+    /// The same configuration, grants and answers, nothing recorded.
     pub(super) fn for_next_try(&self) -> Self {
-        Self { config: self.config.clone(), grants: self.grants.clone(), ..Self::default() }
+        let (config, grants, answers) = (self.config.clone(), self.grants.clone(), self.answers.clone());
+        Self { config, grants, answers, ..Self::default() }
     }
 
     pub(crate) fn log(&mut self, line: LogLine) {
@@ -60,6 +65,17 @@ impl Recorder {
         }
         self.sent.push(message);
         Ok(())
+    }
+
+    pub(crate) fn answer(&mut self, request: Request) -> Result<Response, Error> {
+        let is_asked = |(method, url, _): &&(String, String, Response)| *method == request.method && *url == request.url;
+        let Some((.., answer)) = self.answers.iter().find(is_asked) else {
+            let message = format!("no test answers {} {}", request.method, request.url);
+            return Err(Error::new("http_request_denied", message));
+        };
+        let answer = answer.clone();
+        self.requests.push(request);
+        Ok(answer)
     }
 
     pub(crate) fn measure(&mut self, measurement: Measurement) -> Result<(), Refusal> {

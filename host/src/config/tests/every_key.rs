@@ -68,12 +68,17 @@ const LIMITS: &[(&str, &str, &str)] = &[
     ("log_bytes", r#""2MiB""#, "log_bytes: 2097152"),
     ("publishes", "7", "publishes: 7"),
     ("publish_bytes", r#""2MiB""#, "publish_bytes: 2097152"),
+    ("http_requests", "7", "http_requests: 7"),
+    ("http_bytes", r#""2MiB""#, "http_bytes: 2097152"),
     ("table_elements", "7", "table_elements: 7"),
     ("handles", "7", "handles: 7"),
 ];
 
-const GRANTS: &[(&str, &str, &str)] =
-    &[("publish", r#"["t.*"]"#, r#"publish: ["t.*"]"#), ("http", r#"["https://h"]"#, r#"host: "h", port: 443"#)];
+const GRANTS: &[(&str, &str, &str)] = &[
+    ("publish", r#"["t.*"]"#, r#"publish: ["t.*"]"#),
+    ("http", r#"["https://h"]"#, r#"host: "h", port: 443"#),
+    ("networks", r#"["10.0.0.0/8"]"#, "networks: [10.0.0.0/8]"),
+];
 
 /// All of the above, for each section that takes them.
 fn changes() -> Vec<(&'static str, &'static str, &'static str, &'static str)> {

@@ -163,8 +163,13 @@ fn handlers() {
             &handler("[handler.limits]\nresult = 0\nlogs = \"1000\"\nlog_bytes = -1\ntable_elements = 2e4\n"),
             &handler("[handler.config]\nlist = [1]\ntable = { a = 1 }\n\"\" = 1\n"),
             &handler(
-                "[handler.grants]\npublish = [\"\"]\nhttp = [\"api.example.com\", \"https://\", \"https://a/b\", \
+                "[handler.grants]\npublish = [\"\"]\nhttp = [\"api.example.com\", \"https://\", \"https://a/b/../c\", \"https://a/b?c\", \"http://127.1\", \
              \"https://u:hunter2@a\", \"https://*.a\", \"https://a:0\", \"https://[::g]\", \"ftp://a\", \"https://a b\"]\n",
+            ),
+            &handler("[handler.grants]\nnetworks = [\"10.0.0.1/8\", \"inside\", \"::ffff:10.0.0.0/104\"]\n"),
+            &handler(
+                "[handler.grants]\npublish = [\"events.stream.dlq\", \"events.stream.default.redrive\", \"events.*\"]\n\
+             http = [\"http://localhost:8080/v1\"]\n",
             ),
             &handler("concurrency = 300\nmemory = \"32MiB\"\n"),
             "[sandbox]\nmax_instances = 3\nmax_memory = \"100MiB\"\n[[handler]]\nname = \"a\"\ncomponent = \"a.wasm\"\n\

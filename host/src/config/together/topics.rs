@@ -46,6 +46,23 @@ pub(in crate::config) fn check(context: &Context, kafka: &KafkaKeys, delivery: &
     }
 }
 
+/// Dead-letter and redrive topics, each with what it is. Empty where there are no dead letters.
+pub(in crate::config) fn reserved(
+    kafka: &KafkaKeys,
+    delivery: &DeliveryKeys,
+    handlers: &[Draft],
+) -> BTreeMap<String, String> {
+    let (Some(group), Some(suffix)) = (kafka.consumer_group.reading(), delivery.dlq_topic_suffix.reading()) else {
+        return BTreeMap::new();
+    };
+    if delivery.enable_dlq.value() != Some(&true) {
+        return BTreeMap::new();
+    }
+    let group_name = Reading { value: group.value.to_string(), path: group.path.clone(), origin: group.origin.clone() };
+    let readers = readers(kafka, &group.value, handlers);
+    dead_letters(&readers, suffix).chain(redrives(&readers, &group_name)).map(|role| (role.topic, role.role)).collect()
+}
+
 /// Each source topic with the groups that read it, as far as they are good.
 fn readers<'a>(kafka: &'a KafkaKeys, group: &GroupName, handlers: &'a [Draft]) -> Vec<(&'a TopicName, String)> {
     let shared = kafka.source_topics();
