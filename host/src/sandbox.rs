@@ -47,6 +47,12 @@ const RESERVE: std::ops::RangeInclusive<u32> = 32..=512;
 /// Core instances of one component: the largest toolchain today (CPython) needs 38.
 const CORE_INSTANCES: u32 = 64;
 
+/// Memories of one component.
+const MEMORIES: u32 = 4;
+
+/// Tables of one component.
+const TABLES: u32 = 16;
+
 /// The engine, and what every guest is linked with.
 pub struct Sandbox {
     engine: Engine,
@@ -66,7 +72,7 @@ impl Sandbox {
         Sandbox::without_reserve(max_instances.saturating_add(reserve), table_elements)
     }
 
-    /// Room for `instances` in all. Each takes 8 GiB of address space, of which a tool such as valgrind has little.
+    /// Room for `instances` in all. Each takes 16 GiB of address space, of which a tool such as valgrind has little.
     ///
     /// # Errors
     /// As [`Sandbox::new`].
@@ -111,12 +117,14 @@ fn engine_config(instances: u32, table_elements: u32) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
-        .total_memories(instances.saturating_mul(2))
-        .total_tables(instances.saturating_mul(4))
+        // As many as all may have at once, so that nobody takes another's.
+        .total_memories(instances.saturating_mul(MEMORIES))
+        .total_tables(instances.saturating_mul(TABLES))
         .total_stacks(instances)
         .max_core_instances_per_component(CORE_INSTANCES)
-        .max_memories_per_component(4)
-        .max_tables_per_component(16)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
+        .max_memories_per_module(MEMORIES)
         .max_tables_per_module(4)
         .max_memory_size(1 << 32)
         .table_elements(table_elements as usize)
@@ -130,7 +138,9 @@ fn engine_config(instances: u32, table_elements: u32) -> Config {
         // Calls cost 0.5 instead of 1.4 microseconds; components with the async ABI are refused.
         .concurrency_support(false)
         .wasm_backtrace_max_frames(std::num::NonZero::new(16))
-        .wasm_relaxed_simd(false);
+        .wasm_relaxed_simd(false)
+        // No toolchain makes it, and limits are looked at in 32 bits.
+        .wasm_memory64(false);
     // `wasm_multi_memory` stays on: without it some components make the compiler panic.
     config
 }

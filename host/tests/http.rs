@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 
 use sandbus::app::handlers;
 use sandbus::config::{Config, HttpGrant};
-use sandbus::delivery::ports::{Ran, Try};
+use sandbus::delivery::ports::{Mark, Ran, Try};
 use sandbus::delivery::scheduler::DeliveryId;
 use sandbus::delivery::verdict::{Ending, FaultKind};
 use sandbus::event::{Event, RecordBuilder};
 use sandbus::sandbox::Sandbox;
 use sandbus::sandbox::pool::Worker;
-use sandbus::sandbox::ports::{GuestMetric, GuestSink, LogLevel, Refusal};
+use sandbus::sandbox::ports::{GuestMetric, GuestSink, LogLevel, Refusal, WebRequest};
 use sandbus::sandbox::state::HandlerSettings;
 use server::{Server, answer};
 use tokio::runtime::Runtime;
@@ -36,8 +36,12 @@ fn component() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/components/fetch-rust.wasm")
 }
 
+/// What the guest logs, and what is said of its requests.
 #[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
+struct Lines(Mutex<Vec<String>>, Mutex<Vec<String>>);
+
+/// Where all requests here come from.
+const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 impl GuestSink for Lines {
     fn log(&self, _: Option<&Try>, _: LogLevel, line: &str) {
@@ -46,6 +50,16 @@ impl GuestSink for Lines {
 
     fn metric(&self, _: &GuestMetric<'_>) -> Result<(), Refusal> {
         Ok(())
+    }
+
+    fn requests(&self, of: &Try) -> (Option<String>, Option<Mark>) {
+        assert_eq!(&**of.event.record.topic(), "t");
+        (Some(PARENT.into()), Some(Mark { trace: 1, span: 2, parent: 3 }))
+    }
+
+    fn answered(&self, _: Mark, request: &WebRequest<'_>) {
+        let WebRequest { method, server, path, ended, .. } = request;
+        self.1.lock().unwrap().push(format!("{method} {server}{path}: {ended:?}"));
     }
 }
 
@@ -122,7 +136,7 @@ fn a_granted_request_arrives_and_is_answered() {
     assert_eq!(
         head,
         format!(
-            "GET /v1/x?y=%20z HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
+            "GET /v1/x?y=%20z HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ntraceparent: {PARENT}\r\n\r\n",
             server.url().trim_start_matches("http://")
         )
     );
@@ -306,4 +320,30 @@ fn requests_are_counted_for_each_event_however_it_is_called() {
         assert_eq!(calls.iter().map(|(_, calls, _)| calls).sum::<u64>(), 8);
         assert!(calls.iter().all(|(.., took)| *took > Duration::ZERO && *took < SOON));
     }
+}
+
+#[test]
+fn a_request_belongs_to_the_trace_of_its_try() {
+    let server = Server::start(|head, stream| match head.split(' ').nth(1).unwrap() {
+        "/slow" => server::until_closed(stream),
+        _ => answer(stream, "404 Not Found", ""),
+    });
+    let mut fetch = Fetch::granted(&[server.url()], "timeout = \"300ms\"");
+    let own = format!(r#"[{{"url": "{}/a?b=c", "headers": [["TraceParent", "own"]]}}]"#, server.url());
+    assert_eq!(fetch.run(&own), Ending::Ack);
+    assert!(server.heads()[0].contains("\r\ntraceparent: own\r\n"), "{:?}", server.heads());
+    // Nothing of what was not sent, and of what nobody waited for that it was.
+    assert_eq!(fetch.error(&get("http://127.0.0.1:1/")), "http_request_denied");
+    fetch.run(&get(&format!("{}/slow", server.url())));
+    server.wait_for_closed(2);
+    let url = server.url();
+    // Of two clocks that end together either may be the first.
+    let expected = [format!("GET {url}/a: Ok(404)"), format!("GET {url}/slow: Err(")];
+    let started = Instant::now();
+    while fetch.lines.1.lock().unwrap().len() < expected.len() {
+        assert!(started.elapsed() < SOON, "{:?}", fetch.lines.1);
+        std::thread::yield_now();
+    }
+    let told = fetch.lines.1.lock().unwrap().clone();
+    assert!(told.iter().zip(&expected).all(|(told, expected)| told.starts_with(expected)), "{told:?}");
 }

@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::check::{self, Count, ListOf, OneOf, Positive, Size, Text};
+use super::check::{self, Count, Fraction, ListOf, OneOf, Positive, Size, Text};
 use super::key::{keys, layered_keys};
 use super::{Grants, HandlerName, Limits, Ordering, Pattern, Quarantine, RetryPolicy, TopicName, kafka, paths};
 
@@ -32,6 +32,10 @@ pub struct Handler {
     pub concurrency: NonZero<u32>,
     /// Whether an instance is used for more than one try.
     pub isolation: Isolation,
+    /// Events after which an instance is replaced, about. `None`: none.
+    pub reuse_events: Option<NonZero<u32>>,
+    /// Share of its room for memory that an instance may fill before it is replaced. 0 to 1.
+    pub reuse_memory: f64,
     /// Wall clock of one try; more than zero.
     pub timeout: Duration,
     /// Guest CPU of one try, host calls not counted; more than zero.
@@ -61,7 +65,7 @@ pub enum Group {
 /// Whether an instance is used for more than one try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
-    /// Until something goes wrong in it.
+    /// Until something goes wrong in it, or it has been used enough.
     Reuse,
     /// Never.
     Fresh,
@@ -98,6 +102,10 @@ layered_keys! {
             "Instances that work at once.";
         isolation: Isolation = OneOf::new(&[("reuse", Isolation::Reuse), ("fresh", Isolation::Fresh)]), "\"reuse\"",
             "Whether an instance is used again, or made anew for every try.";
+        reuse_events: u32 = Count(0, 1_000_000_000), "100000",
+            "After about this many events an instance is replaced: each draws its own number, up to a tenth more or less, so that instances do not end together. 0 is never.";
+        reuse_memory: f64 = Fraction, "0.8",
+            "An instance is replaced when its memory has grown past this share of the room that was left to `memory` after its first call. 1 is never.";
         timeout: Duration = check::Duration(1, HOUR), "\"5s\"",
             "Wall clock of one try.";
         cpu_time: Duration = check::Duration(1, HOUR), "\"1s\"",

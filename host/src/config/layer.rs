@@ -97,6 +97,8 @@ impl Layer {
             quarantine: self.policy.quarantine()?,
             concurrency: *run.concurrency.value()?,
             isolation: *run.isolation.value()?,
+            reuse_events: NonZero::new(*run.reuse_events.value()?),
+            reuse_memory: *run.reuse_memory.value()?,
             timeout: *run.timeout.value()?,
             cpu_time: *run.cpu_time.value()?,
             memory: *run.memory.value()?,

@@ -23,9 +23,10 @@ use wasmtime_wasi::WasiView as _;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, IoError};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpHooks};
 
+use super::ports::WebRequest;
 use super::state::{GuestState, HandlerSettings, LogBook};
 use crate::config::{HttpOrigin, Scheme};
-use crate::delivery::ports::HostCalls;
+use crate::delivery::ports::{HostCalls, Mark};
 
 mod client;
 
@@ -34,6 +35,9 @@ pub const IMPORT: &str = "outgoing-handler.handle";
 
 /// The interface, in the version that the library has.
 const TYPES: &str = "wasi:http/types@0.2.12";
+
+/// W3C's header.
+const TRACEPARENT: &str = "traceparent";
 
 /// Connections that an instance may have at once.
 const MAX_OPEN: usize = 16;
@@ -120,27 +124,27 @@ impl Web {
         std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What the event that the guest works on has used, and when its batch is over. `None`: it works on none.
-    fn spent(&mut self) -> Option<(Arc<Spent>, watch::Receiver<()>)> {
-        let index = self.log.place()?;
+    /// What the event at this place has used, and when its batch is over.
+    fn spent(&mut self, index: usize) -> (Arc<Spent>, watch::Receiver<()>) {
         let scope = self.scope.get_or_insert_with(|| Scope { over: watch::Sender::new(()), spent: Vec::new() });
         let over = scope.over.subscribe();
         if let Some((_, spent)) = scope.spent.iter().find(|(of, _)| *of == index) {
-            return Some((spent.clone(), over));
+            return (spent.clone(), over);
         }
         let spent = Arc::<Spent>::default();
         scope.spent.push((index, spent.clone()));
-        Some((spent, over))
+        (spent, over)
     }
 
     /// Holds a request against grants and bounds.
     fn admit(&mut self, request: &Request<WasiBody>) -> Result<Admitted, Error> {
         let settings = self.settings.clone();
         let uri = request.uri();
-        let Some((spent, over)) = self.spent() else {
+        let Some((index, run)) = self.log.works_on() else {
             settings.say(|| format!("refused an HTTP request to {}: it belongs to no event", shown(uri)));
             return Err(Error::HttpRequestDenied);
         };
+        let (spent, over) = self.spent(index);
         let limit = settings.limits.http_requests;
         if spent.requests.fetch_add(1, Ordering::Relaxed) >= limit {
             settings.say(|| format!("refused an HTTP request: one event may send {limit} (limits.http_requests)"));
@@ -162,8 +166,18 @@ impl Web {
             settings.say(|| format!("refused an HTTP request: one instance may have {MAX_OPEN} open at once"));
             Error::ConnectionLimitReached
         })?;
-        let timed = Timed { calls: self.calls.clone(), began: Instant::now() };
-        Ok(Admitted { settings, origin, spent, over, open, timed })
+        let (parent, mark) = settings.sink.requests(&run);
+        let call = Call {
+            settings,
+            calls: self.calls.clone(),
+            began: Instant::now(),
+            mark,
+            method: request.method().to_string(),
+            path: uri.path().to_owned(),
+            origin,
+            ended: Err("cancelled".into()),
+        };
+        Ok(Admitted { call, parent, spent, over, open })
     }
 }
 
@@ -178,13 +192,19 @@ fn shown(uri: &Uri) -> String {
     shown.chars().take(200).collect()
 }
 
-/// Counts a call when its answer begins, or when nobody waits for it any more.
-struct Timed {
+/// One request, which is counted and told of when its answer begins, or when nobody waits for it any more.
+struct Call {
+    settings: Arc<HandlerSettings>,
     calls: Arc<Mutex<HostCalls>>,
     began: Instant,
+    mark: Option<Mark>,
+    method: String,
+    path: String,
+    origin: HttpOrigin,
+    ended: Result<u16, String>,
 }
 
-impl Drop for Timed {
+impl Drop for Call {
     fn drop(&mut self) {
         let took = self.began.elapsed();
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -195,17 +215,37 @@ impl Drop for Timed {
             }
             None => calls.push((IMPORT, 1, took)),
         }
+        drop(calls);
+        if let Some(mark) = self.mark {
+            let (method, server, path) = (&*self.method, &self.origin, &*self.path);
+            let ended = self.ended.as_ref().map(|status| *status).map_err(|error| &**error);
+            self.settings.sink.answered(mark, &WebRequest { method, server, path, began: self.began, ended });
+        }
     }
+}
+
+/// The interface's own word for an error, as metrics and spans have words.
+fn word(error: &Error) -> String {
+    let debug = format!("{error:?}");
+    let name = debug.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let mut word = String::new();
+    for character in name.chars() {
+        if character.is_ascii_uppercase() && !word.is_empty() {
+            word.push('_');
+        }
+        word.push(character.to_ascii_lowercase());
+    }
+    word
 }
 
 /// A request that may leave.
 struct Admitted {
-    settings: Arc<HandlerSettings>,
-    origin: HttpOrigin,
+    call: Call,
+    /// What its `traceparent` is, unless the guest has set one.
+    parent: Option<String>,
     spent: Arc<Spent>,
     over: watch::Receiver<()>,
     open: OwnedSemaphorePermit,
-    timed: Timed,
 }
 
 /// An answer that has begun, and what drives its connection.
@@ -214,21 +254,24 @@ type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 impl Admitted {
     async fn send(self, request: Request<WasiBody>, options: RequestOptions) -> Result<Answered, Error> {
-        let Admitted { settings, origin, spent, mut over, open, timed } = self;
+        let Admitted { mut call, parent, spent, mut over, open } = self;
+        let (settings, origin) = (call.settings.clone(), call.origin.clone());
         // What takes longer than the try ends with it.
         let within = |asked: Option<Duration>| asked.unwrap_or(settings.timeout).min(settings.timeout);
         let limit = settings.limits.http_bytes;
-        let request = rewritten(request, &origin)?;
+        let request = rewritten(request, &origin, parent)?;
         let request = request.map(|body| Counted::new(body, &spent, limit, Error::HttpRequestBodySize, None));
         let exchange = async {
             let stream = client::connect(&origin, &settings, within(options.connect_timeout)).await?;
             client::send(stream, request, within(options.first_byte_timeout)).await
         };
-        let (response, connection) = tokio::select! {
-            answered = exchange => answered?,
-            _ = over.changed() => return Err(Error::ConnectionTerminated),
+        let answered = tokio::select! {
+            answered = exchange => answered,
+            _ = over.changed() => Err(Error::ConnectionTerminated),
         };
-        drop(timed);
+        call.ended = answered.as_ref().map(|(response, _)| response.status().as_u16()).map_err(word);
+        drop(call);
+        let (response, connection) = answered?;
         let quiet = within(options.between_bytes_timeout);
         let response = response.map(|body| {
             let body = body.map_err(client::exchange_error);
@@ -247,13 +290,18 @@ impl Admitted {
 }
 
 /// The request as it goes to the server itself, over a connection of its own.
-fn rewritten<B>(mut request: Request<B>, origin: &HttpOrigin) -> Result<Request<B>, Error> {
+fn rewritten<B>(mut request: Request<B>, origin: &HttpOrigin, parent: Option<String>) -> Result<Request<B>, Error> {
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     let target = format!("{}{query}", request.uri().path());
     *request.uri_mut() = target.parse().map_err(|_| Error::HttpRequestUriInvalid)?;
     let host = HeaderValue::try_from(origin.authority()).map_err(|_| Error::HttpRequestUriInvalid)?;
     request.headers_mut().insert(header::HOST, host);
     request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if let Some(Ok(parent)) = parent.map(HeaderValue::try_from)
+        && !request.headers().contains_key(TRACEPARENT)
+    {
+        request.headers_mut().insert(TRACEPARENT, parent);
+    }
     Ok(request)
 }
 

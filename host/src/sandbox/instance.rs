@@ -32,6 +32,7 @@ pub struct Instance {
     /// The store's, at hand while a call has the store.
     meter: Arc<Meter>,
     way: Entry,
+    use_left: UseLeft,
 }
 
 /// How a try ended, and what it took.
@@ -97,6 +98,11 @@ impl<'a> Outcomes<'a> {
         self.outcomes.push(outcome);
     }
 
+    /// How many tries have ended, or were passed over.
+    pub fn ended(&self) -> usize {
+        self.outcomes.len()
+    }
+
     /// What an instance has asked of the host.
     pub fn called(&mut self, host_calls: HostCalls) {
         self.host_calls.extend(host_calls);
@@ -111,6 +117,37 @@ impl<'a> Outcomes<'a> {
 /// The batch, which nobody else holds any more.
 pub fn unshared(batch: Arc<Vec<Try>>) -> Vec<Try> {
     Arc::try_unwrap(batch).unwrap_or_else(|shared| shared.to_vec())
+}
+
+/// How much longer an instance is used: for some events, and until its memory has grown too far. What leaks is given
+/// back so, before it runs into a limit in the middle of an event.
+#[derive(Debug)]
+struct UseLeft {
+    /// Events; `None`: any number.
+    events: Option<u64>,
+    /// The most memory. `None`: its first call is not over, in which most of what it needs is made.
+    memory: Option<u64>,
+}
+
+impl UseLeft {
+    fn of(settings: &HandlerSettings) -> UseLeft {
+        let events = settings.reuse_events.map(|events| {
+            let events = u64::from(events.get());
+            // By up to a tenth, so that instances that began together do not end together.
+            fastrand::u64(events - events / 10..=events + events / 10)
+        });
+        UseLeft { events, memory: None }
+    }
+
+    /// So many events have run, and its memory is that large. Whether it is used again.
+    fn after(&mut self, events: usize, memory: u64, settings: &HandlerSettings) -> bool {
+        if let Some(left) = &mut self.events {
+            *left = left.saturating_sub(events as u64);
+        }
+        let room = settings.memory.saturating_sub(memory) as f64;
+        let most = *self.memory.get_or_insert(memory.saturating_add((room * settings.reuse_memory) as u64));
+        self.events != Some(0) && memory <= most
+    }
 }
 
 /// `handle`, of one event.
@@ -141,7 +178,8 @@ impl Instance {
         };
         let way = way.ok_or_else(|| (FaultKind::Instantiate, "it exports no way in".to_owned()))?;
         let meter = store.data().meter.clone();
-        Ok(Instance { store, meter, way })
+        let use_left = UseLeft::of(&settings);
+        Ok(Instance { store, meter, way, use_left })
     }
 
     /// What the component says of itself, asked in an instance of its own.
@@ -195,6 +233,12 @@ impl Instance {
             FaultKind::Trap | FaultKind::BadResult => (FaultKind::Instantiate, message),
             kind => (kind, message),
         })
+    }
+
+    /// Counts a call that ended well. Whether the instance may be used again.
+    pub fn stays(&mut self, events: usize) -> bool {
+        let state = self.store.data();
+        self.use_left.after(events, state.limiter.memory(), &state.settings)
     }
 
     /// Runs tries of a batch by the typed way, each in a call of its own: the next of `outcomes`, and, unless it is

@@ -50,7 +50,12 @@ fn signed(bytes: usize) -> i64 {
 impl ResourceLimiter for Limiter {
     /// An error rather than a refusal: a language runtime answers a refusal by an abort that says
     /// nothing of memory.
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, own: Option<usize>) -> wasmtime::Result<bool> {
+        if let Some(own) = own.filter(|own| desired > *own) {
+            let (desired, own) = (bytesize::ByteSize(desired as u64), bytesize::ByteSize(own as u64));
+            let message = format!("{desired} of one memory would be more than the {own} that the component allows it");
+            return Err(Stop::error(FaultKind::Memory, message));
+        }
         let total = self.memory.saturating_add(desired.saturating_sub(current));
         if total > self.max_memory {
             let (total, max) = (total as u64, self.max_memory as u64);
@@ -66,6 +71,11 @@ impl ResourceLimiter for Limiter {
         Ok(true)
     }
 
+    /// What 32 bits address is passed, or the system has no more. As above.
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(Stop::error(FaultKind::Memory, format!("a memory cannot grow: {error}")))
+    }
+
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let total = self.table_elements.saturating_add(desired.saturating_sub(current));
         if total > self.max_table_elements {
@@ -74,5 +84,9 @@ impl ResourceLimiter for Limiter {
         }
         self.table_elements = total;
         Ok(true)
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(Stop::error(FaultKind::Table, format!("a table cannot grow: {error}")))
     }
 }

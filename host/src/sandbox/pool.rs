@@ -1,7 +1,7 @@
 //! A handler's instances at work: as many as its `concurrency`, each with one batch at a time.
 //!
 //! An instance is made when there is first something to do for it, and used again until something goes
-//! wrong in it (`isolation = "reuse"`), or for one try (`"fresh"`). A batch waits for an idle one; it
+//! wrong in it or it has been used enough (`isolation = "reuse"`), or for one try (`"fresh"`). A batch waits for an idle one; it
 //! never fails because all are busy.
 
 use std::collections::VecDeque;
@@ -195,8 +195,9 @@ impl Worker {
         while outcomes.upcoming().is_some() {
             self.instance = match self.instance().await {
                 Ok(instance) => {
-                    let fresh = self.settings.fresh;
-                    instance.run_each(&mut outcomes, fresh).await.filter(|_| !fresh)
+                    let (fresh, before) = (self.settings.fresh, outcomes.ended());
+                    let instance = instance.run_each(&mut outcomes, fresh).await;
+                    self.kept(instance, outcomes.ended() - before)
                 }
                 Err((kind, message)) => {
                     outcomes.push(Outcome::without_run(Some(Ending::Fault { kind, message })));
@@ -212,12 +213,19 @@ impl Worker {
     }
 
     async fn run_packed(&mut self, batch: Vec<Try>) -> Ran {
+        let events = batch.len();
         let (ran, instance) = match self.instance().await {
             Ok(instance) => instance.run_batch(batch).await,
             Err(fault) => (instance::failed(batch, fault), None),
         };
-        self.instance = instance.filter(|_| !self.settings.fresh);
+        self.instance = self.kept(instance, events);
         Ran { made: std::mem::take(&mut self.made), ..ran }
+    }
+
+    /// The instance, if it is used again after so many events.
+    fn kept(&self, instance: Option<Instance>, events: usize) -> Option<Instance> {
+        let mut instance = instance.filter(|_| !self.settings.fresh)?;
+        instance.stays(events).then_some(instance)
     }
 
     async fn instance(&mut self) -> Result<Instance, instance::Fault> {

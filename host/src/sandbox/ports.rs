@@ -1,7 +1,10 @@
-//! What a guest reaches outside the sandbox, as the sandbox sees it: log lines and metrics go to a
-//! [`GuestSink`], whoever that is, which also hears of the memory that its instances have.
+//! What a guest reaches outside the sandbox, as the sandbox sees it: log lines, metrics and what is known of its requests go
+//! to a [`GuestSink`], whoever that is, which also hears of the memory that its instances have.
 
-use crate::delivery::ports::Try;
+use std::time::Instant;
+
+use crate::config::HttpOrigin;
+use crate::delivery::ports::{Mark, Try};
 
 /// How much a guest's log line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,4 +67,28 @@ pub trait GuestSink: Send + Sync {
     fn memory(&self, bytes: i64) {
         let _ = bytes;
     }
+
+    /// Where a request that this try is about to send stands in its trace: W3C's `traceparent` for its headers, and a
+    /// mark, if it is followed, for [`Self::answered`].
+    fn requests(&self, _of: &Try) -> (Option<String>, Option<Mark>) {
+        (None, None)
+    }
+
+    /// A request was answered, or was not.
+    fn answered(&self, _mark: Mark, _request: &WebRequest<'_>) {}
+}
+
+/// A request of a guest that is over, as far as its answer has begun.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebRequest<'a> {
+    /// Its method.
+    pub method: &'a str,
+    /// The server.
+    pub server: &'a HttpOrigin,
+    /// The path, without what is asked of it.
+    pub path: &'a str,
+    /// When it began.
+    pub began: Instant,
+    /// The status of its answer, or why there is none.
+    pub ended: Result<u16, &'a str>,
 }

@@ -2,6 +2,7 @@
 //! in it has done so far.
 
 use std::collections::{BTreeMap, HashSet};
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,6 +34,10 @@ pub struct HandlerSettings {
     pub memory: u64,
     /// Whether each try gets a new instance.
     pub fresh: bool,
+    /// Events after which an instance is replaced, about.
+    pub reuse_events: Option<NonZero<u32>>,
+    /// Share of its room for memory after which it is.
+    pub reuse_memory: f64,
     /// Whether the packed way in is left alone: for whoever compares the two.
     pub typed: bool,
     /// Bounds of one event.
@@ -56,6 +61,8 @@ impl HandlerSettings {
             cpu_time: handler.cpu_time,
             memory: handler.memory,
             fresh: handler.isolation == config::Isolation::Fresh,
+            reuse_events: handler.reuse_events,
+            reuse_memory: handler.reuse_memory,
             typed: false,
             limits: handler.limits,
             config: handler.config.clone(),
@@ -129,9 +136,10 @@ impl LogBook {
         self.exceeded.store(false, Ordering::Relaxed);
     }
 
-    /// The place in the batch of the event that the guest works on. `None`: it works on none.
-    pub fn place(&self) -> Option<usize> {
-        self.current().batch.is_some().then(|| self.index.load(Ordering::Relaxed))
+    /// The event that the guest works on, and its place in the batch. `None`: it works on none.
+    pub fn works_on(&self) -> Option<(usize, Try)> {
+        let index = self.index.load(Ordering::Relaxed);
+        self.current().batch.as_ref()?.get(index).map(|run| (index, run.clone()))
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {
@@ -222,6 +230,9 @@ impl GuestState {
             .stdout(LogOutput::new(log.clone(), LogLevel::Info))
             .stderr(LogOutput::new(log.clone(), LogLevel::Warn))
             .max_random_size(1 << 20)
+            // Refused at once: a socket that may connect nowhere would be one of the host's all the same.
+            .allow_tcp(false)
+            .allow_udp(false)
             .build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(settings.limits.handles as usize);

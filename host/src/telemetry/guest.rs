@@ -12,8 +12,8 @@ use super::Telemetry;
 use super::instruments::DURATION_BOUNDS;
 use super::log;
 use super::spans::Spans;
-use crate::delivery::ports::Try;
-use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
+use crate::delivery::ports::{Mark, Try};
+use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal, WebRequest};
 
 /// Metrics of one handler.
 const MAX_METRICS: usize = 50;
@@ -125,6 +125,15 @@ impl GuestSink for HandlerSink {
     fn memory(&self, bytes: i64) {
         // However many sinks a handler has had, with each of its generations: it is one sum.
         self.memory.add(bytes, &[KeyValue::new("handler.name", self.name.clone())]);
+    }
+
+    fn requests(&self, of: &Try) -> (Option<String>, Option<Mark>) {
+        let (parent, mark) = self.spans.requests(&self.name, of);
+        (parent.map(|parent| parent.to_string()), mark)
+    }
+
+    fn answered(&self, mark: Mark, request: &WebRequest<'_>) {
+        self.spans.answered(&self.name, mark, request);
     }
 }
 

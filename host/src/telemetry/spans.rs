@@ -28,6 +28,7 @@ use crate::delivery::partition::HandlerIndex;
 use crate::delivery::ports::{Mark, Ran, Tracer, Tried, Try};
 use crate::delivery::verdict::error_type;
 use crate::event::{Outgoing, Record};
+use crate::sandbox::ports::WebRequest;
 
 /// Characters of an error's message that a span keeps.
 const MESSAGE: usize = 1000;
@@ -127,6 +128,59 @@ impl Spans {
         let parent = TraceParent::of(record);
         let trace = parent.map_or_else(|| self.trace_of(record), |parent| parent.trace);
         self.samples(parent, trace).then(|| self.attempt_from(parent, handler, run))
+    }
+
+    /// What leaves with a try: what it says of where it comes from, its own place, and where its try comes from.
+    fn leaving(&self, handler: &str, run: &Try) -> (Option<TraceParent>, Option<Mark>, Option<TraceParent>) {
+        let attempt = self.attempt(handler, run);
+        let mark = self.export.is_some() && attempt.span.sampled;
+        let mark = mark.then(|| Mark {
+            trace: attempt.span.trace,
+            span: u64::from_be_bytes(RandomIdGenerator::default().new_span_id().to_bytes()),
+            parent: attempt.span.span,
+        });
+        let told = match mark {
+            Some(mark) => Some(TraceParent { span: mark.span, ..attempt.span }),
+            None if self.export.is_some() => Some(attempt.told()),
+            // Nobody decides here: what came is passed on.
+            None => attempt.parent,
+        };
+        (told, mark, attempt.parent)
+    }
+
+    /// Where a request of a try comes from, as it says itself, and its place if it is recorded. Nothing without a receiver.
+    pub fn requests(&self, handler: &str, run: &Try) -> (Option<TraceParent>, Option<Mark>) {
+        if self.export.is_none() {
+            return (None, None);
+        }
+        let (told, mark, _) = self.leaving(handler, run);
+        (told, mark)
+    }
+
+    /// A guest's request was answered, or was not.
+    pub fn answered(&self, handler: &str, mark: Mark, request: &WebRequest<'_>) {
+        let Some(export) = self.export.as_ref().filter(|export| export.queue.take()) else { return };
+        let server = request.server;
+        let mut attributes = vec![
+            KeyValue::new("http.request.method", request.method.to_owned()),
+            KeyValue::new("server.address", server.host.clone()),
+            KeyValue::new("server.port", i64::from(server.port)),
+            KeyValue::new("url.full", format!("{server}{}", request.path)),
+            KeyValue::new("handler.name", handler.to_owned()),
+        ];
+        let code = request.ended.unwrap_or_default().to_string();
+        let status = match request.ended {
+            Ok(answered) => {
+                attributes.push(KeyValue::new("http.response.status_code", i64::from(answered)));
+                status((answered >= 400).then_some(&*code), "", &mut attributes)
+            }
+            Err(error) => status(Some(error), "", &mut attributes),
+        };
+        let span = TraceParent { trace: mark.trace, span: mark.span, sampled: true };
+        let to = SystemTime::now();
+        let from = to.checked_sub(request.began.elapsed()).unwrap_or(to);
+        let parent = Some((mark.parent, false));
+        export.span(span, parent, SpanKind::Client, request.method.to_owned(), [from, to], attributes, status);
     }
 
     fn samples(&self, parent: Option<TraceParent>, trace: u128) -> bool {
@@ -268,19 +322,8 @@ impl Tracer for GroupTracer {
 
     fn leaves(&self, handler: HandlerIndex, run: &Try, record: &mut Outgoing) -> Option<Mark> {
         let source = &run.event.record;
-        let attempt = self.spans.attempt(&self.name(handler), run);
-        let mark = self.spans.export.is_some() && attempt.span.sampled;
-        let mark = mark.then(|| Mark {
-            trace: attempt.span.trace,
-            span: u64::from_be_bytes(RandomIdGenerator::default().new_span_id().to_bytes()),
-            parent: attempt.span.span,
-        });
-        let told = match mark {
-            Some(mark) => TraceParent { span: mark.span, ..attempt.span },
-            None if self.spans.export.is_some() => attempt.told(),
-            // Nobody decides here: what came is passed on.
-            None => attempt.parent?,
-        };
+        let (told, mark, from) = self.spans.leaving(&self.name(handler), run);
+        let Some(told) = told else { return mark };
         let own = record.headers.iter().find(|(name, _)| name == TRACEPARENT.as_bytes());
         let own = own.map(|(_, value)| value.as_deref());
         // Copied with all headers of its event it is not the guest's own word.
@@ -290,7 +333,7 @@ impl Tracer for GroupTracer {
         }
         record.headers.retain(|(name, _)| name != TRACEPARENT.as_bytes() && name != TRACESTATE.as_bytes());
         record.headers.push((TRACEPARENT.into(), Some(told.to_string().into_bytes())));
-        if attempt.parent.is_some()
+        if from.is_some()
             && let Some(state) = source.header(TRACESTATE)
         {
             record.headers.push((TRACESTATE.into(), state.map(<[u8]>::to_vec)));

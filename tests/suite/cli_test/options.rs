@@ -3,7 +3,7 @@
 use sandbus_tests::Deployment;
 use serde_json::json;
 
-use super::{SMALL, deployment, event, plain};
+use super::{SMALL, deployment, each, event, plain};
 use crate::cli_outcome::Outcome;
 
 #[test]
@@ -33,6 +33,23 @@ fn settings_reach_the_guest_and_grants_let_it_publish() {
     let without = ["--json", "--set", "results=out.a", "--grant-publish", "other"];
     let tried = plain(&event("ack"), &without).expect(0).json();
     assert_eq!((&tried["verdict"], &tried["error_type"]), (&json!("error"), &json!("denied")));
+}
+
+#[test]
+fn a_pattern_grants_no_topic_by_which_a_handler_feeds_itself() {
+    let topics = ["events.stream", "events.stream.dlq", "events.stream.default.redrive", "other.dlq", "other"];
+    let events = topics.map(|topic| event(&format!("publish:{topic}"))).join("\n");
+    let outcome = plain(&events, &["--json", "--grant-publish", "*"]).expect(0);
+    let (denied, sent) = (json!("denied"), json!(null));
+    assert_eq!(each(&outcome.json_lines(), "error_type"), [&denied, &denied, &denied, &denied, &sent]);
+    for refused in
+        ["refused to publish: \"events.stream\" is a source topic of this handler", "\"other.dlq\" has the name of"]
+    {
+        assert!(outcome.stderr.contains(refused), "{outcome}");
+    }
+    let exactly = ["--json", "--grant-publish", "events.stream", "--grant-publish", "other.dlq"];
+    let outcome = plain(&events, &exactly).expect(0);
+    assert_eq!(each(&outcome.json_lines(), "error_type"), [&sent, &denied, &denied, &sent, &denied]);
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn imports_are_shown_with_their_event() {
 
 #[test]
 fn as_json_each_try_is_one_object() {
-    let outcome = small(&VERDICTS, &["--json"]).expect(0);
+    let outcome = small(&VERDICTS, &["--json"]).expect(0).without_log();
     assert_eq!(outcome.stderr, "", "{outcome}");
     let lines = outcome.json_lines();
     assert_eq!(lines.len(), VERDICTS.len(), "{outcome}");

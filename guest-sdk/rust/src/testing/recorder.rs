@@ -68,7 +68,8 @@ impl Recorder {
     }
 
     pub(crate) fn answer(&mut self, request: Request) -> Result<Response, Error> {
-        let is_asked = |(method, url, _): &&(String, String, Response)| *method == request.method && *url == request.url;
+        let is_asked =
+            |(method, url, _): &&(String, String, Response)| *method == request.method && *url == request.url;
         let Some((.., answer)) = self.answers.iter().find(is_asked) else {
             let message = format!("no test answers {} {}", request.method, request.url);
             return Err(Error::new("http_request_denied", message));

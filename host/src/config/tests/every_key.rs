@@ -44,6 +44,8 @@ const RUN: &[(&str, &str, &str)] = &[
     ("group", r#""own""#, "group: Own"),
     ("concurrency", "3", "concurrency: 3"),
     ("isolation", r#""fresh""#, "isolation: Fresh"),
+    ("reuse_events", "0", "reuse_events: None"),
+    ("reuse_memory", "0.25", "reuse_memory: 0.25"),
     ("timeout", r#""7s""#, " timeout: 7s"),
     ("cpu_time", r#""2s""#, "cpu_time: 2s"),
     ("memory", r#""1MiB""#, "memory: 1048576"),

@@ -5,6 +5,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use slotmap::KeyData;
 
 use super::*;
+use crate::config::{HttpOrigin, Scheme};
 use crate::delivery::partition::DeliveryKey;
 use crate::delivery::scheduler::{Assignment, DeliveryId};
 use crate::delivery::verdict::{Ending, ErrorKind};
@@ -176,6 +177,37 @@ fn what_is_published_comes_from_its_try() {
     assert!(parent.sampled);
     let states: Vec<_> = record.headers.iter().filter(|(name, _)| name == b"tracestate").collect();
     assert_eq!(states, [&(b"tracestate".to_vec(), Some(b"vendor=1".to_vec()))]);
+}
+
+#[test]
+fn a_request_is_a_span_below_its_try() {
+    let Bench { tracer, kept, .. } = bench(true, Sampler::AlwaysOn);
+    let run = run(Some(REMOTE), 1, 1);
+    let (told, mark) = tracer.spans.requests("first", &run);
+    let (told, mark) = (told.unwrap(), mark.unwrap());
+    assert!(told.sampled && told.span == mark.span && told.trace == mark.trace);
+    tracer.ran(0, &ran(vec![tried(run, Ending::Ack, Duration::ZERO)]));
+    let server = HttpOrigin { scheme: Scheme::Https, host: "api.example.com".into(), port: 443 };
+    for ended in [Ok(200), Ok(503), Err("connection_refused")] {
+        let request = WebRequest { method: "GET", server: &server, path: "/v1", began: Instant::now(), ended };
+        tracer.spans.answered("first", mark, &request);
+    }
+    let spans = kept.take();
+    let [process, good, bad, none] = &*spans else { panic!("{spans:?}") };
+    assert_eq!((&*good.name, &good.span_kind), ("GET", &SpanKind::Client));
+    assert_eq!((good.parent_span_id, good.parent_span_is_remote), (process.span_context.span_id(), false));
+    assert_eq!(SpanId::from(told.span), good.span_context.span_id());
+    let shown = ["url.full", "server.address", "server.port", "http.request.method", "http.response.status_code"];
+    assert_eq!(
+        shown.map(|key| attribute(good, key)),
+        ["https://api.example.com/v1", "api.example.com", "443", "GET", "200"]
+    );
+    assert_eq!((attribute(good, "error.type"), &good.status), (String::new(), &Status::Unset));
+    assert_eq!(
+        (attribute(bad, "error.type"), attribute(none, "error.type")),
+        ("503".into(), "connection_refused".into())
+    );
+    assert!(matches!((&bad.status, &none.status), (Status::Error { .. }, Status::Error { .. })));
 }
 
 #[test]

@@ -1,0 +1,260 @@
+//! Each limit of the sandbox stops a guest that passes it, in a fault that names it.
+//!
+//! No toolchain makes such guests, so they are written by hand: core modules that misbehave in the packed way in. What
+//! the probe can do (logs, publishes, answers, time) is tested with it, in `tests/suite/cli_test/faults.rs`.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sandbus::app::handlers;
+use sandbus::config::Config;
+use sandbus::delivery::ports::Try;
+use sandbus::delivery::scheduler::DeliveryId;
+use sandbus::delivery::verdict::{Ending, FaultKind};
+use sandbus::event::{Event, RecordBuilder};
+use sandbus::sandbox::Sandbox;
+use sandbus::sandbox::pool::Worker;
+use sandbus::sandbox::ports::{GuestMetric, GuestSink, LogLevel, Refusal};
+use sandbus::sandbox::state::HandlerSettings;
+use tokio::runtime::Runtime;
+use wit_component::{StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+struct Silent;
+
+impl GuestSink for Silent {
+    fn log(&self, _: Option<&Try>, _: LogLevel, _: &str) {}
+
+    fn metric(&self, _: &GuestMetric<'_>) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+/// The few functions of WASI that guests here call.
+const WASI: [&str; 2] = [
+    "package wasi:sockets@0.2.0;
+    interface network {
+        enum ip-address-family { ipv4, ipv6 }
+        enum error-code {
+            unknown, access-denied, not-supported, invalid-argument, out-of-memory, timeout, concurrency-conflict,
+            not-in-progress, would-block, invalid-state, new-socket-limit, address-not-bindable, address-in-use,
+            remote-unreachable, connection-refused, connection-reset, connection-aborted, datagram-too-large,
+            name-unresolvable, temporary-resolver-failure, permanent-resolver-failure,
+        }
+    }
+    interface tcp { resource tcp-socket; }
+    interface tcp-create-socket {
+        use network.{ip-address-family, error-code};
+        use tcp.{tcp-socket};
+        create-tcp-socket: func(address-family: ip-address-family) -> result<tcp-socket, error-code>;
+    }",
+    "package test:guests;
+    world guest {
+        include sandbus:handler/packed-handler@0.1.0;
+        import wasi:clocks/monotonic-clock@0.2.0;
+        import wasi:sockets/tcp-create-socket@0.2.0;
+    }",
+];
+
+/// A module that does this with an event, and then acks it. It may need further `parts`, and a first `memory`.
+fn guest(memory: &str, parts: &str, code: &str) -> Vec<u8> {
+    // An answer of one verdict, `ack`.
+    let answer = r"SBVD\01\00\18\00\20\00\00\00\01\00\00\00\38\00\00\00\00\00\00\00\01\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\ff\ff\ff\ff\00\00\00\00\ff\ff\ff\ff";
+    let text = format!(
+        r#"(module
+            (import "sandbus:handler/logging@0.1.0" "log" (func $log (param i32 i32 i32)))
+            (import "wasi:clocks/monotonic-clock@0.2.0" "subscribe-duration" (func $subscribe (param i64) (result i32)))
+            (import "wasi:sockets/tcp-create-socket@0.2.0" "create-tcp-socket" (func $socket (param i32 i32)))
+            {memory}
+            {parts}
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
+            (func (export "sandbus:handler/packed@0.1.0#handle") (param i32 i32) (result i32) {code} (i32.const 16))
+            (func (export "sandbus:handler/descriptor@0.1.0#describe") (result i32) (i32.const 32))
+            (data (i32.const 16) "\00\04\00\00\38\00\00\00")
+            (data (i32.const 32) "\40\00\00\00\01\00\00\00\00\00\00\00\00\00\00\00")
+            (data (i32.const 64) "\48\00\00\00\01\00\00\00*")
+            (data (i32.const 1024) "{answer}"))"#
+    );
+    let mut module = wat::parse_str(text).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut resolve = Resolve::default();
+    resolve.push_dir(root.join("wit")).unwrap();
+    resolve.push_dir(root.join("guest-sdk/rust/wit")).unwrap();
+    let [sockets, world] = WASI;
+    resolve.push_str("sockets.wit", sockets).unwrap();
+    let package = resolve.push_str("world.wit", world).unwrap();
+    let world = resolve.select_world(&[package], Some("guest")).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    module
+}
+
+const MEMORY: &str = r#"(memory (export "memory") 4)"#;
+
+/// Grows this by so much, until it cannot; then it traps, as a language's runtime does.
+fn grow(what: &str) -> String {
+    format!("(loop $more (br_if $more (i32.ne ({what}) (i32.const -1)))) unreachable")
+}
+
+/// A loaded guest. The runtime ends last.
+struct Guest {
+    worker: Worker,
+    runtime: Runtime,
+}
+
+fn load(sandbox: &Sandbox, bytes: &[u8], keys: &str) -> Result<Guest, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("guest.wasm");
+    std::fs::write(&file, bytes).unwrap();
+    let path = toml::Value::String(file.to_str().unwrap().to_owned());
+    let text = format!("[handlers]\n[[handler]]\nname = \"guest\"\ncomponent = {path}\n{keys}\n");
+    let config = Config::from_text(&text, &folder.path().join("none"), std::iter::empty::<(String, String)>());
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    let handler = config.handlers.first().unwrap();
+    let settings = Arc::new(HandlerSettings::new(handler, Arc::new(Silent)));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let loaded = runtime.block_on(handlers::load_one(sandbox, handler, settings.clone()))?;
+    Ok(Guest { worker: Worker::new(loaded.component, settings), runtime })
+}
+
+impl Guest {
+    fn run(&mut self) -> Ending {
+        let event = Event::decode(RecordBuilder::new("t".into(), 0, 0, 0).build()).unwrap();
+        let batch = vec![Try { id: DeliveryId::none(), attempt: 1, lane: None, event }];
+        let ran = self.runtime.block_on(self.worker.run(batch));
+        ran.tried[0].ending.clone().unwrap()
+    }
+}
+
+fn ending(bytes: &[u8], keys: &str) -> Ending {
+    let sandbox = Sandbox::without_reserve(4, 20_000).unwrap();
+    load(&sandbox, bytes, keys).unwrap_or_else(|error| panic!("{error}")).run()
+}
+
+#[track_caller]
+fn stopped(bytes: &[u8], keys: &str, expected: FaultKind) -> String {
+    match ending(bytes, keys) {
+        Ending::Fault { kind, message } if kind == expected => message,
+        other => panic!("{expected}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_guest_that_does_nothing_wrong_is_none_of_these() {
+    assert_eq!(ending(&guest(MEMORY, "", ""), ""), Ending::Ack);
+}
+
+#[test]
+fn all_memories_together_are_bounded() {
+    let page = "memory.grow (i32.const 1)";
+    let message = stopped(&guest(MEMORY, "", &grow(page)), "memory = \"1MiB\"", FaultKind::Memory);
+    assert!(message.contains("the limit of 1.0 MiB"), "{message}");
+    // Half of the limit in each of two.
+    let second = r#"(memory $second 1)"#;
+    let both = "(drop (memory.grow (i32.const 100))) (drop (memory.grow $second (i32.const 200)))";
+    stopped(&guest(MEMORY, second, both), "memory = \"16MiB\"", FaultKind::Memory);
+    assert_eq!(ending(&guest(MEMORY, second, both), "memory = \"20MiB\""), Ending::Ack);
+    // All at once, beyond what 32 bits address.
+    stopped(
+        &guest(MEMORY, "", &grow("memory.grow (i32.const 65535)")),
+        "concurrency = 1\nmemory = \"4GiB\"",
+        FaultKind::Memory,
+    );
+}
+
+#[test]
+fn a_guest_that_passes_its_own_maximum_is_out_of_memory_too() {
+    let own = r#"(memory (export "memory") 4 10)"#;
+    let message = stopped(&guest(own, "", &grow("memory.grow (i32.const 1)")), "", FaultKind::Memory);
+    assert!(message.contains("640.0 KiB that the component allows"), "{message}");
+}
+
+#[test]
+fn all_tables_together_are_bounded() {
+    let tables = "(table $a 1 funcref) (table $b 1 funcref)";
+    let row = |table: &str, rows: u32| format!("table.grow ${table} (ref.null func) (i32.const {rows})");
+    stopped(&guest(MEMORY, tables, &grow(&row("a", 100))), "", FaultKind::Table);
+    let both = format!("(drop ({})) (drop ({}))", row("a", 600), row("b", 600));
+    stopped(&guest(MEMORY, tables, &both), "limits.table_elements = 1000", FaultKind::Table);
+    assert_eq!(ending(&guest(MEMORY, tables, &both), "limits.table_elements = 2000"), Ending::Ack);
+}
+
+#[test]
+fn handles_are_bounded() {
+    let forever = "(loop $more (drop (call $subscribe (i64.const 1000000000))) (br $more))";
+    stopped(&guest(MEMORY, "", forever), "", FaultKind::Handles);
+    let ten = "(call $subscribe (i64.const 1000000000)) drop ".repeat(10);
+    assert_eq!(ending(&guest(MEMORY, "", &ten), "limits.handles = 20"), Ending::Ack);
+    stopped(&guest(MEMORY, "", &ten), "limits.handles = 5", FaultKind::Handles);
+}
+
+#[test]
+fn no_socket_is_made() {
+    // Each is refused, with `access-denied`: the error's place is 1, and so is its number.
+    let refused = "(call $socket (i32.const 0) (i32.const 2048))
+        (if (i32.ne (i32.load8_u (i32.const 2048)) (i32.const 1)) (then unreachable))
+        (if (i32.ne (i32.load8_u (i32.const 2052)) (i32.const 1)) (then unreachable))";
+    assert_eq!(ending(&guest(MEMORY, "", &refused.repeat(50)), ""), Ending::Ack);
+}
+
+#[test]
+fn bytes_that_pass_to_the_host_are_bounded() {
+    let memory = r#"(memory (export "memory") 400)"#;
+    let log = "(call $log (i32.const 2) (i32.const 1048576) (i32.const 20000000))";
+    stopped(&guest(memory, "", log), "", FaultKind::HostcallBytes);
+    // Less than that, but more than may be logged.
+    let log = "(call $log (i32.const 2) (i32.const 1048576) (i32.const 10000000))";
+    stopped(&guest(memory, "", log), "", FaultKind::LogQuota);
+}
+
+#[test]
+fn what_it_begins_with_is_bounded_when_it_is_loaded() {
+    let sandbox = Sandbox::without_reserve(4, 20_000).unwrap();
+    let refused = |bytes: &[u8]| match load(&sandbox, bytes, "") {
+        Ok(_) => panic!("it was loaded"),
+        Err(error) => error,
+    };
+    let large = refused(&guest(r#"(memory (export "memory") 65536)"#, "", ""));
+    assert!(large.contains("asked what it wants: memory: 4.0 GiB"), "{large}");
+    let endless = refused(&guest(MEMORY, "(func $start (loop $again (br $again))) (start $start)", ""));
+    assert!(endless.contains("asked what it wants: cpu_time: "), "{endless}");
+    let tables = refused(&guest(MEMORY, "(table 30000 funcref)", ""));
+    assert!(tables.contains("table"), "{tables}");
+}
+
+/// A component of so many core instances, each with a memory or none.
+fn crowd(instances: usize, memory: &str) -> Vec<u8> {
+    let instances = "(core instance (instantiate $one))".repeat(instances);
+    let text = format!(
+        r#"(component
+            (core module $one {memory})
+            {instances}
+            (instance $typed)
+            (export "sandbus:handler/typed@0.1.0" (instance $typed)))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+#[test]
+fn instances_and_memories_of_a_component_are_counted_before_it_runs() {
+    let sandbox = Sandbox::without_reserve(4, 20_000).unwrap();
+    let refused = |bytes: &[u8]| load(&sandbox, bytes, "").err().unwrap();
+    let many = refused(&crowd(65, ""));
+    assert!(many.contains("65 core module instances") && many.contains("64"), "{many}");
+    let memories = refused(&crowd(5, "(memory 1)"));
+    assert!(memories.contains("memories") && memories.contains('5') && memories.contains('4'), "{memories}");
+}
+
+#[test]
+fn who_has_many_memories_takes_nobody_elses() {
+    let three = "(memory $b 1) (memory $c 1) (memory $d 1) (table 1 funcref) (table 1 funcref) (table 1 funcref)";
+    let sandbox = Sandbox::without_reserve(3, 20_000).unwrap();
+    // Each is described in an instance of its own, which has to be gone before the next one is there.
+    let mut guests: Vec<_> =
+        (0..3).map(|_| load(&sandbox, &guest(MEMORY, three, ""), "").unwrap_or_else(|e| panic!("{e}"))).collect();
+    for guest in &mut guests {
+        // And keeps the one that it works in.
+        assert_eq!(guest.run(), Ending::Ack);
+    }
+}
