@@ -14,6 +14,7 @@ use crate::config::{Config, ConfigError};
 mod bench;
 mod build;
 mod check;
+mod compile_worker;
 mod demo;
 mod dlq;
 mod new;
@@ -43,6 +44,8 @@ enum Command {
     Tail(tail::Tail),
     Dlq(dlq::Dlq),
     Bench(bench::Bench),
+    #[command(hide = true)]
+    CompileWorker(compile_worker::CompileWorker),
 }
 
 /// Why a command did not do what was asked.
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Tail(command) => command.run(),
         Command::Dlq(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::CompileWorker(command) => command.run(),
     };
     // A panic has been written to stderr by then.
     let (status, message) = match std::panic::catch_unwind(run) {

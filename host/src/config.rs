@@ -56,7 +56,7 @@ pub use policy::{Ordering, Quarantine, RetryPolicy};
 pub use properties::Properties;
 pub use redrive::{REDRIVE_SUFFIX, redrive_source, redrive_topic};
 pub use reference::reference;
-pub use sandbox::Sandbox;
+pub use sandbox::{Harden, Sandbox};
 pub use secret::Secret;
 pub use telemetry::{OtlpProtocol, Telemetry};
 
@@ -76,6 +76,9 @@ pub struct Config {
     pub admin: Admin,
     /// `handlers.dir`, resolved. It may be missing if it is the default.
     pub handlers_dir: PathBuf,
+    /// Every file and folder that the configuration names to be read, resolved, and those that the environment names to
+    /// libraries: components, secrets, certificates. Some may be missing.
+    pub files: Vec<PathBuf>,
     /// Every handler with its effective values: first each `[[handler]]` in the file's order, then
     /// the components found in [`handlers_dir`](Self::handlers_dir) by name. Names are unique.
     /// May be empty.

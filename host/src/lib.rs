@@ -4,6 +4,7 @@
 //! - [`admin`]: the admin server.
 //! - [`app`]: wires the parts into a running host.
 //! - [`cli`]: the command line.
+//! - [`confine`]: what the process gives up.
 //! - [`config`]: what the operator says, checked.
 //! - [`event`]: a Kafka record and what it means.
 //! - [`delivery`]: what is decided about each event, and the loop that carries it out.
@@ -16,6 +17,7 @@ pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod confine;
 pub mod delivery;
 pub mod event;
 pub mod kafka;

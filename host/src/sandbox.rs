@@ -1,7 +1,7 @@
 //! Runs handlers: everything that knows wasmtime, and nothing that knows Kafka.
 //!
 //! One [`Sandbox`] for the process holds the engine and what is linked into every guest. A file's [`code`] is compiled
-//! once and kept in a [`cache`]; with it the file becomes a [`component::Component`], a component becomes instances ([`instance::Instance`]), and a [`pool::Pool`]
+//! once ([`mod@compile`]) and kept in a [`cache`]; with it the file becomes a [`component::Component`], a component becomes instances ([`instance::Instance`]), and a [`pool::Pool`]
 //! keeps a handler's instances at work. A guest sees its imports ([`imports`]), granted web servers ([`http`]) and an empty WASI, within
 //! bounds ([`limiter`], [`meter`]); what goes wrong in it is named in [`fault`].
 //!
@@ -19,6 +19,7 @@ pub mod bindings;
 pub mod cache;
 pub mod clock;
 pub mod code;
+pub mod compile;
 pub mod component;
 pub mod fault;
 pub mod frame;
@@ -35,6 +36,7 @@ pub mod state;
 
 use cache::Cache;
 use code::Known;
+use compile::Compiler;
 use state::GuestState;
 
 /// How often a running guest lets others have its thread, and its CPU time is looked at.
@@ -57,6 +59,7 @@ const TABLES: u32 = 16;
 pub struct Sandbox {
     engine: Engine,
     linker: Linker<GuestState>,
+    compiler: Compiler,
     cache: Option<Cache>,
     known: Known,
 }
@@ -91,13 +94,19 @@ impl Sandbox {
         http::add_to_linker(&mut linker)?;
         imports::add_to_linker(&mut linker)?;
         start_ticker(&engine).context("cannot start the thread that interrupts guests")?;
-        Ok(Sandbox { engine, linker, cache: None, known: Known::default() })
+        Ok(Sandbox { engine, linker, compiler: Compiler::Here, cache: None, known: Known::default() })
     }
 
-    /// Keeps compiled code in this folder, if it may be used; what hinders that is logged.
+    /// Has components compiled by this one, rather than by this process.
     #[must_use]
-    pub fn cached_in(self, folder: Option<&Path>) -> Sandbox {
-        let cache = folder.map(|folder| Cache::open(folder, &self.engine));
+    pub fn compiled_by(self, compiler: Compiler) -> Sandbox {
+        Sandbox { compiler, ..self }
+    }
+
+    /// Keeps compiled code in this folder, at most `bound` bytes, if it may be used; what hinders that is logged.
+    #[must_use]
+    pub fn cached_in(self, folder: Option<&Path>, bound: u64) -> Sandbox {
+        let cache = folder.map(|folder| Cache::open(folder, &self.engine, bound));
         let cache = match cache {
             Some(Ok(cache)) => Some(cache),
             Some(Err(refused)) => {
@@ -131,9 +140,15 @@ fn engine_config(instances: u32, table_elements: u32) -> Config {
         // Pages kept between uses: 20 instead of 30 microseconds for a fresh instance.
         .linear_memory_keep_resident(2 << 20)
         .table_keep_resident(512 << 10);
+    let mut config = settings();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// All that native code depends on. The pool is not part of it, so that whoever only compiles needs none.
+fn settings() -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .epoch_interruption(true)
         // Calls cost 0.5 instead of 1.4 microseconds; components with the async ABI are refused.
         .concurrency_support(false)

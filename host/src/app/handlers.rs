@@ -13,6 +13,8 @@ use super::{Additions, Sinks};
 use crate::config::{self, Config, HandlerName, Pattern};
 use crate::delivery::engine::Subscription;
 use crate::sandbox::Sandbox;
+use crate::sandbox::compile::Compiler;
+use crate::sandbox::compile::apart::{Apart, Bounds};
 use crate::sandbox::component::Component;
 use crate::sandbox::state::HandlerSettings;
 use crate::telemetry::Telemetry;
@@ -40,14 +42,16 @@ impl LoadedHandler {
     }
 }
 
-/// A sandbox with room for these handlers.
+/// A sandbox with room for these handlers. This program has to be `sandbus`, which it starts to compile.
 ///
 /// # Errors
 /// Where the platform has none.
 pub fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
     let tables = config.handlers.iter().map(|handler| handler.limits.table_elements).max();
     let sandbox = Sandbox::new(config.sandbox.max_instances.get(), tables.unwrap_or(20_000))?;
-    Ok(sandbox.cached_in(config.sandbox.cache.as_deref()))
+    let bounds = Bounds { time: config.sandbox.compile_time, memory: config.sandbox.compile_memory };
+    let sandbox = sandbox.compiled_by(Compiler::Apart(Apart::this_program(bounds)));
+    Ok(sandbox.cached_in(config.sandbox.cache.as_deref(), config.sandbox.cache_size))
 }
 
 /// What every handler of a host is loaded with.

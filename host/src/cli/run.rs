@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Done, Failure};
 use crate::app::{Additions, Host, StartError};
-use crate::config::Source;
+use crate::config::{Config, Harden, Source};
+use crate::confine::{Measure, State, host as confine};
 use crate::delivery::engine::Summary;
 use crate::telemetry::log::{self, LogFormat};
 
@@ -27,6 +29,13 @@ pub struct Run {
     /// How log lines are written
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
+    /// Give up what a host does not need (files, system calls, privileges): as far as the system can, all or
+    /// nothing, or not [default: sandbox.harden, which is auto]
+    #[arg(
+        long, value_name = "auto|on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on",
+        value_parser = PossibleValuesParser::new(Harden::WORDS.iter().map(|(word, _)| *word)),
+    )]
+    harden: Option<String>,
 }
 
 impl Run {
@@ -35,6 +44,7 @@ impl Run {
         let source = Source::read(&self.config)?;
         let config = source.config()?;
         super::accepted(&config.kafka)?;
+        self.harden(&config)?;
         let additions = Additions { source: Some(source), ..Additions::watched(&|_| None) };
         let host = Host::start_with(config, &additions).map_err(|error| match error {
             StartError::Handlers(_) => Failure::Usage(error.to_string()),
@@ -57,6 +67,41 @@ impl Run {
         tracing::warn!(abandoned, waiting, complete, "stopped; deliveries were abandoned, and will be repeated");
         Err(Failure::Wrong(format!("{abandoned} deliveries were abandoned; they will be repeated")))
     }
+}
+
+impl Run {
+    /// Gives up what this host does not need. There is one thread yet, from which all others come.
+    fn harden(&self, config: &Config) -> Done {
+        let asked = Harden::WORDS.iter().find(|(word, _)| Some(*word) == self.harden.as_deref());
+        let wanted = asked.map_or(config.sandbox.harden, |(_, wanted)| *wanted);
+        if wanted == Harden::Off {
+            tracing::info!("not hardened: sandbox.harden or --harden is off");
+            return Ok(());
+        }
+        if let Some(cache) = &config.sandbox.cache {
+            // Later this could not be done. Why it cannot is said by whoever opens it.
+            let _ = crate::sandbox::cache::make(cache);
+        }
+        let measures = confine::confine(&confine::needs(config, &self.config));
+        let state =
+            |name| measures.iter().find(|measure| measure.name == name).map(|measure| measure.state.to_string());
+        tracing::info!(
+            privileges = state("privileges"),
+            dumps = state("dumps"),
+            files = state("files"),
+            calls = state("calls"),
+            "hardened"
+        );
+        refusal(wanted, &measures).map_or(Ok(()), |message| Err(Failure::Wrong(message)))
+    }
+}
+
+/// Why a host does not start with no more than that, if it does not.
+fn refusal(wanted: Harden, measures: &[Measure]) -> Option<String> {
+    let missing = measures.iter().filter(|measure| matches!(measure.state, State::Off(_)));
+    let missing: Vec<_> = missing.map(|measure| format!("{} {}", measure.name, measure.state)).collect();
+    (wanted == Harden::On && !missing.is_empty())
+        .then(|| format!("cannot harden this host: {}; `--harden=auto` goes on without", missing.join("; ")))
 }
 
 /// Waits until the host is to end: by a signal, or because a part cannot go on.
@@ -98,4 +143,22 @@ async fn end_at_once(mut terminate: Signal, mut interrupt: Signal) {
     }
     tracing::warn!("ended at once; deliveries were abandoned, and will be repeated");
     std::process::exit(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_insists_is_refused_where_a_measure_is_missing() {
+        let measure = |name, state| Measure { name, state };
+        let whole = [measure("dumps", State::On), measure("files", State::Partly("older".into()))];
+        let without = [measure("dumps", State::On), measure("files", State::Off("this kernel has none".into()))];
+        for wanted in [Harden::Auto, Harden::On] {
+            assert_eq!(refusal(wanted, &whole), None);
+        }
+        assert_eq!(refusal(Harden::Auto, &without), None);
+        let refused = "cannot harden this host: files off: this kernel has none; `--harden=auto` goes on without";
+        assert_eq!(refusal(Harden::On, &without).as_deref(), Some(refused));
+    }
 }

@@ -1,7 +1,8 @@
-//! What is shared while one configuration is read: the faults found so far, and the folder that
-//! paths are relative to.
+//! What is shared while one configuration is read: the faults found so far, the folder that paths are relative to, and
+//! the files that it names.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Fault, Found, Origin};
@@ -10,16 +11,29 @@ use super::{Fault, Found, Origin};
 pub(super) struct Context {
     base_dir: PathBuf,
     faults: RefCell<Vec<Fault>>,
+    named: RefCell<BTreeSet<PathBuf>>,
 }
 
 impl Context {
     pub fn new(base_dir: &Path) -> Self {
-        Self { base_dir: base_dir.to_owned(), faults: RefCell::default() }
+        Self { base_dir: base_dir.to_owned(), faults: RefCell::default(), named: RefCell::default() }
     }
 
-    /// A path as the configuration means it.
+    /// A path as the configuration means it, of something that is read.
     pub fn resolve(&self, path: &Path) -> PathBuf {
+        let path = self.place(path);
+        self.named.borrow_mut().insert(path.clone());
+        path
+    }
+
+    /// The same, of something that is not read, or not only.
+    pub fn place(&self, path: &Path) -> PathBuf {
         self.base_dir.join(path)
+    }
+
+    /// All that was named so far and is read, now or later.
+    pub fn named(&self) -> Vec<PathBuf> {
+        self.named.borrow().iter().cloned().collect()
     }
 
     /// Notes a fault. The same fault is noted once, whoever finds it again.

@@ -45,6 +45,18 @@ pub(super) fn cache_home(variables: &[(OsString, OsString)]) -> Option<PathBuf> 
     folder(CACHE_HOME.0).or_else(|| folder(CACHE_HOME.1).map(|home| home.join(".cache")))
 }
 
+/// Files and folders that the environment names to libraries which read them: certificates, and keys.
+pub(super) fn files(variables: &[(OsString, OsString)]) -> Vec<PathBuf> {
+    let names = |name: &str| {
+        name == "SSL_CERT_FILE"
+            || name == "SSL_CERT_DIR"
+            || (name.starts_with("OTEL_EXPORTER_OTLP_")
+                && (name.ends_with("CERTIFICATE") || name.ends_with("CLIENT_KEY")))
+    };
+    let named = variables.iter().filter(|(name, _)| name.to_str().is_some_and(names));
+    named.flat_map(|(_, value)| std::env::split_paths(value)).filter(|path| !path.as_os_str().is_empty()).collect()
+}
+
 /// Writes what the environment sets over the document. Variables that mean no key are noted.
 pub(super) fn overlay(document: &mut Table, variables: impl Iterator<Item = (OsString, OsString)>, context: &Context) {
     let mut variables: Vec<(String, OsString)> = variables

@@ -138,6 +138,7 @@ fn read(
 fn assemble(context: &Context, mut document: Table, environment: Vec<(OsString, OsString)>) -> Option<Config> {
     flatten_properties(context, &mut document);
     let cache_home = environment::cache_home(&environment);
+    let mut files = environment::files(&environment);
     environment::overlay(&mut document, environment.into_iter(), context);
     let mut document = Section::new(context, "", Origin::Nowhere, document);
 
@@ -182,7 +183,9 @@ fn assemble(context: &Context, mut document: Table, environment: Vec<(OsString, 
         handler.grants.guarded.reserved = reserved.clone();
         handler.grants.guarded.suffix.clone_from(delivery.dlq_topic_suffix.value()?);
     }
+    files.extend(context.named());
     Some(Config {
+        files,
         kafka: kafka.checked(properties?)?,
         delivery: delivery.checked()?,
         sandbox: sandbox.checked(context, cache_home)?,

@@ -61,7 +61,7 @@ pub(super) static SECTIONS: &[Info] = &[
         path: "sandbox",
         keys: &[SandboxKeys::KEYS],
         form: Form::Plain,
-        doc: "What all handlers may take together, and where their compiled code is kept. A change needs a restart.",
+        doc: "What all handlers may take together, how they are compiled, and what the host gives up. A change needs a restart.",
     },
     Info {
         path: "telemetry",

@@ -32,9 +32,6 @@ use wasmtime::Engine;
 /// SHA-256 of a component's file, or of other bytes.
 pub type Digest = [u8; 32];
 
-/// Bytes that all entries may take together. A component of Rust takes less than 1 MiB, CPython 34 MiB.
-const BOUND: u64 = 2 << 30;
-
 /// What an entry begins with. Another number: entries of before are not found.
 const MAGIC: &[u8; 8] = b"sandbus\x01";
 
@@ -104,19 +101,13 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Opens a folder, and makes it if it is not there.
+    /// Opens a folder, and makes it if it is not there. `bound` is how many bytes all its entries may take together: a
+    /// component of Rust takes less than 1 MiB, CPython 34 MiB.
     ///
     /// # Errors
     /// Where it cannot be used, or somebody else could write there.
-    pub fn open(path: &Path, engine: &Engine) -> Result<Cache, Refused> {
-        Cache::bounded(path, engine, BOUND)
-    }
-
-    fn bounded(path: &Path, engine: &Engine, bound: u64) -> Result<Cache, Refused> {
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-        // Something that is there and no folder is named below.
-        made.or_else(|error| if path.symlink_metadata().is_ok() { Ok(()) } else { Err(error) })
-            .map_err(|error| Refused::Make(path.to_owned(), error))?;
+    pub fn open(path: &Path, engine: &Engine, bound: u64) -> Result<Cache, Refused> {
+        make(path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| match error {
             Errno::LOOP | Errno::NOTDIR => Refused::NoFolder(path.to_owned()),
@@ -280,6 +271,17 @@ impl Cache {
     fn key(&self, content: &Digest) -> Digest {
         Sha256::new().chain_update(self.settings).chain_update(content).finalize().into()
     }
+}
+
+/// Makes the folder for a cache, unless something is there.
+///
+/// # Errors
+/// Where it cannot be made.
+pub fn make(path: &Path) -> Result<(), Refused> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    // Something that is there and no folder is named when it is opened.
+    made.or_else(|error| if path.symlink_metadata().is_ok() { Ok(()) } else { Err(error) })
+        .map_err(|error| Refused::Make(path.to_owned(), error))
 }
 
 /// SHA-256.

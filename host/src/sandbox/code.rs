@@ -1,7 +1,6 @@
 //! A component's code: what this process has, else what the cache has, else what is compiled now.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use wasmtime::Engine;
@@ -9,7 +8,7 @@ use wasmtime::component::Component as Code;
 
 use super::Sandbox;
 use super::cache::Digest;
-use super::component::{LoadError, Way, componentize};
+use super::component::{LoadError, Way};
 
 /// Where code came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,13 +60,13 @@ impl Sandbox {
         if let Some(cache) = &self.cache
             && let Some(native) = cache.get(content)
         {
-            // SAFETY: it is whole, and of a folder that nobody but our user can write to: compiled by `compile`.
+            // SAFETY: it is whole, and of a folder that nobody but our user can write to: made by a compiler of ours.
             match unsafe { ready(&self.engine, &native) } {
                 Ok(code) => return Ok((code, Source::Cached)),
                 Err(error) => cache.discard(content, &format_args!("{error:#}")),
             }
         }
-        let native = compile(&self.engine, bytes)?;
+        let native = self.compiler.compile(&self.engine, bytes)?;
         // SAFETY: it was compiled just now.
         let code = unsafe { ready(&self.engine, &native) }.map_err(|error| refused(&error))?;
         if let Some(cache) = &self.cache {
@@ -77,14 +76,6 @@ impl Sandbox {
     }
 }
 
-/// From a file to native code. What is needed of this process is the engine's settings alone.
-fn compile(engine: &Engine, bytes: Vec<u8>) -> Result<Vec<u8>, LoadError> {
-    let compile = || engine.precompile_component(&componentize(bytes)?).map_err(|error| refused(&error));
-    // A compiler that panics on a file must not take the host with it.
-    std::panic::catch_unwind(AssertUnwindSafe(compile))
-        .unwrap_or_else(|_| Err(LoadError::Compile("the compiler panicked; see the lines above".into())))
-}
-
 fn refused(error: &wasmtime::Error) -> LoadError {
     LoadError::Compile(format!("{error:#}"))
 }
@@ -92,7 +83,7 @@ fn refused(error: &wasmtime::Error) -> LoadError {
 /// Native code, ready to be run.
 ///
 /// # Safety
-/// `native` is what [`compile`] made.
+/// `native` is what a [`Compiler`](super::compile::Compiler) made.
 unsafe fn ready(engine: &Engine, native: &[u8]) -> wasmtime::Result<Code> {
     // SAFETY: by this function's contract. Code for another engine is refused.
     let code = unsafe { Code::deserialize(engine, native) }?;

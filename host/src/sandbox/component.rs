@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytesize::ByteSize;
 use wasmparser::{Parser, Payload};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{ComponentExportIndex, InstancePre};
@@ -19,7 +21,7 @@ use crate::config::Pattern;
 use crate::delivery::verdict::FaultKind;
 
 /// The largest file that is read. CPython with its standard library has 18 MiB.
-const MAX_FILE_BYTES: u64 = 64 << 20;
+pub(super) const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// Interfaces that a component may import. Those of WASI are there for the toolchains that import them
 /// without using them; but for clocks, random and granted HTTP they are empty.
@@ -63,6 +65,32 @@ pub enum LoadError {
         "this component does not compile; the file is damaged or cut, or uses what the sandbox does not allow: {0}"
     )]
     Compile(String),
+    /// It has more of something than any handler.
+    #[error("this component is not compiled: it has {0}")]
+    TooMuch(String),
+    /// Compiling it takes longer than it may.
+    #[error(
+        "compiling this component took more than {} of CPU time, which is sandbox.compile_time: it is far larger than \
+         a handler, or made to be slow to compile. Raise the limit only for a component that you trust",
+        humantime::format_duration(*.0)
+    )]
+    CompileTime(Duration),
+    /// Compiling it takes more memory than it may.
+    #[error(
+        "compiling this component took more than {0} of memory, which is sandbox.compile_memory: it is far larger than \
+         a handler, or made to be hard to compile. Raise the limit only for a component that you trust"
+    )]
+    CompileMemory(ByteSize),
+    /// The machine has no time to compile it.
+    #[error(
+        "compiling this component was given up after {}, which is five times sandbox.compile_time: this machine has too \
+         little CPU time to spare. Raise the limit, or compile it while there is less to do (`sandbus check`)",
+        humantime::format_duration(*.0)
+    )]
+    CompileWait(Duration),
+    /// Who compiles has failed, and nobody knows whether the file is to blame.
+    #[error("the process that compiles components {0}")]
+    Compiler(String),
     /// It exports neither way in.
     #[error(
         "this component is no handler: it exports {0}, and neither `sandbus:handler/typed@0.1` nor \
@@ -317,7 +345,8 @@ pub fn componentize(bytes: Vec<u8>) -> Result<Vec<u8>, LoadError> {
         .map_err(wrap)
 }
 
-fn guess(bytes: &[u8]) -> &'static str {
+/// What bytes are that are no WebAssembly, by how they begin.
+pub(super) fn guess(bytes: &[u8]) -> &'static str {
     match bytes {
         [] => "an empty file",
         [0x7f, b'E', b'L', b'F', ..] => "a native library or program",

@@ -21,11 +21,11 @@ impl Place {
     }
 
     fn open(&self) -> Cache {
-        Cache::open(&self.folder(), &engine(true)).unwrap()
+        self.bounded(2 << 30)
     }
 
     fn bounded(&self, bound: u64) -> Cache {
-        Cache::bounded(&self.folder(), &engine(true), bound).unwrap()
+        Cache::open(&self.folder(), &engine(true), bound).unwrap()
     }
 
     fn files(&self) -> BTreeSet<String> {
@@ -90,7 +90,7 @@ fn nobody_else_can_write_to_what_it_makes() {
 #[test]
 fn code_for_another_engine_is_not_found() {
     let place = Place::new();
-    let other = Cache::open(&place.folder(), &engine(false)).unwrap();
+    let other = Cache::open(&place.folder(), &engine(false), 2 << 30).unwrap();
     other.put(&A, CODE);
     let cache = place.open();
     assert_ne!(cache.file(&A), other.file(&A));
@@ -108,7 +108,7 @@ fn an_entry_under_another_name_is_thrown_away() {
     fs::rename(cache.file(&A), cache.file(&B)).unwrap();
     assert_eq!(cache.get(&B), None);
     assert!(place.files().is_empty());
-    let other = Cache::open(&place.folder(), &engine(false)).unwrap();
+    let other = Cache::open(&place.folder(), &engine(false), 2 << 30).unwrap();
     other.put(&A, CODE);
     fs::rename(other.file(&A), cache.file(&A)).unwrap();
     assert_eq!(cache.get(&A), None);
@@ -171,7 +171,8 @@ fn what_is_no_file_of_ours_is_thrown_away() {
 
 /// Why the folder is refused, with another name for it.
 fn refused(path: &Path) -> String {
-    let refused = Cache::open(path, &engine(true)).err().unwrap_or_else(|| panic!("{} is used", path.display()));
+    let refused =
+        Cache::open(path, &engine(true), 2 << 30).err().unwrap_or_else(|| panic!("{} is used", path.display()));
     refused.to_string().replace(path.to_str().unwrap(), "PATH")
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::super::cache::{Cache, digest_of};
+use super::super::compile::compile;
 use super::*;
 
 /// The smallest component, followed by a custom section of that content.
@@ -11,7 +12,7 @@ fn component(note: u8) -> Vec<u8> {
 }
 
 fn sandbox(folder: Option<&Path>) -> Sandbox {
-    Sandbox::new(1, 20_000).unwrap().cached_in(folder)
+    Sandbox::new(1, 20_000).unwrap().cached_in(folder, 2 << 30)
 }
 
 /// Where the code of a component comes from.
@@ -44,7 +45,7 @@ fn a_core_module_is_wrapped_once() {
     let engine = Sandbox::new(1, 20_000).unwrap().engine;
     // Not a component, and still found by what the file says.
     let module = b"\0asm\x01\0\0\0";
-    let cache = Cache::open(&path, &engine).unwrap();
+    let cache = Cache::open(&path, &engine, 2 << 30).unwrap();
     cache.put(&digest_of(module), &compile(&engine, component(1)).unwrap());
     assert_eq!(source(&sandbox(Some(&path)), module), Source::Cached);
 }
@@ -54,7 +55,7 @@ fn code_that_the_engine_refuses_is_thrown_away_and_compiled_anew() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("compiled");
     let sandbox = sandbox(Some(&path));
-    let (bytes, cache) = (component(1), Cache::open(&path, &sandbox.engine).unwrap());
+    let (bytes, cache) = (component(1), Cache::open(&path, &sandbox.engine, 2 << 30).unwrap());
     let other = Engine::new(wasmtime::Config::new().epoch_interruption(false)).unwrap();
     let foreign = compile(&other, bytes.clone()).unwrap();
     // Each entry is whole, so that only the engine can tell.
