@@ -105,7 +105,7 @@ impl Loader {
         for handler in &mut loaded {
             handler.native = self.natives.get(handler.config.name.as_str()).cloned();
         }
-        tracing::info!(handlers = loaded.len(), took_ms = millis(started), "handlers are loaded");
+        tracing::info!(handlers = loaded.len(), took_ms = millis(started), "all handlers are loaded");
         Ok(loaded)
     }
 
