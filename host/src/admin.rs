@@ -1,27 +1,33 @@
-//! The admin server: `/metrics`, `/healthz` and `/readyz`, which need no token, and `/api/v1`, which asks
-//! for one where one is configured.
+//! The admin server: `/metrics`, `/healthz` and `/readyz`, which need no token and may be asked by any name, and
+//! `/api/v1`, which asks for a token where one is configured, and keeps web pages out where none is
+//! (`admin/guard.rs`).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum::extract::{Request, State};
+use axum::Router;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::get;
-use axum::{Json, Router};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use crate::config;
 use crate::telemetry::Telemetry;
 
+mod api;
 pub mod control;
+mod guard;
 pub mod health;
+mod openapi;
+mod problem;
 mod token;
 
 pub use health::Health;
 
+use control::Slot;
 use token::Token;
 
 #[derive(Clone)]
@@ -29,6 +35,11 @@ struct Admin {
     token: Option<Token>,
     health: Arc<Health>,
     telemetry: Arc<Telemetry>,
+    handlers: Arc<Slot>,
+    /// Whether components are taken.
+    upload: bool,
+    /// One at a time, for each is held in memory.
+    uploading: Arc<Semaphore>,
 }
 
 /// Listens, and serves for as long as the runtime lives. Answers the address that it got.
@@ -39,21 +50,21 @@ pub async fn serve(
     config: &config::Admin,
     health: Arc<Health>,
     telemetry: Arc<Telemetry>,
+    handlers: Arc<Slot>,
 ) -> anyhow::Result<SocketAddr> {
     let listen = config.listen;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}; choose another address in admin.listen"))?;
     let address = listener.local_addr()?;
-    let admin = Admin { token: config.token.as_ref().map(Token::new), health, telemetry };
-    let api = Router::new()
-        .route("/partitions", get(partitions))
-        .layer(middleware::from_fn_with_state(admin.clone(), authorized));
+    let token = config.token.as_ref().map(Token::new);
+    let uploading = Arc::new(Semaphore::new(1));
+    let admin = Admin { token, health, telemetry, handlers, upload: config.upload, uploading };
     let routes = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))
-        .nest("/api/v1", api)
+        .nest("/api/v1", api::routes(&admin))
         .with_state(admin);
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, routes).await {
@@ -68,22 +79,6 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")).into_response(),
     }
-}
-
-/// Lets a request for the API pass that has the token.
-async fn authorized(State(admin): State<Admin>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
-    match &admin.token {
-        Some(token) if !token.is_in(given) => {
-            let hint = "this needs the header \"Authorization: Bearer TOKEN\", with the token of [admin]\n";
-            (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], hint).into_response()
-        }
-        _ => next.run(request).await,
-    }
-}
-
-async fn partitions(State(admin): State<Admin>) -> impl IntoResponse {
-    Json(serde_json::json!({ "partitions": admin.telemetry.partitions().all() }))
 }
 
 async fn ready(State(admin): State<Admin>) -> impl IntoResponse {

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use crossbeam_channel::{Receiver, unbounded};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::admin::control::Control;
+use crate::admin::control::{Control, Slot};
 use crate::admin::{self, Health};
 use crate::config::{Config, Source};
 use crate::delivery::buffer::Buffer;
@@ -128,8 +128,10 @@ impl Host {
             Arc::new(Telemetry::start(&config.telemetry)?)
         };
         let health = Arc::new(Health::default());
-        let admin = services.block_on(admin::serve(&config.admin, health.clone(), telemetry.clone()))?;
-        tracing::info!(address = %admin, "admin server: /metrics /healthz /readyz /api/v1/partitions");
+        let slot = Arc::new(Slot::default());
+        let serve = admin::serve(&config.admin, health.clone(), telemetry.clone(), slot.clone());
+        let admin = services.block_on(serve)?;
+        tracing::info!(address = %admin, "admin server: /metrics /healthz /readyz /api/v1");
 
         let loader = Loader::new(&config, guests.handle(), &telemetry, additions)?;
         let loaded = loader.load(&config.handlers.iter().collect::<Vec<_>>(), additions.sinks);
@@ -163,6 +165,7 @@ impl Host {
                 let _ = failed.send(error);
             }
         });
+        slot.fill(&(fleet.clone() as Arc<dyn Control>));
         let files = Files::watch(&fleet)?;
         Ok(Host { health, telemetry, fleet, handlers: subscriptions, lag, files, failures, admin, guests, services })
     }

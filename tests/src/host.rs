@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-pub use admin::Answer;
+pub use admin::{Answer, Question};
 pub use deployment::Deployment;
 pub use metrics::Metrics;
 
@@ -86,6 +86,11 @@ impl Host {
     /// A message when there is no HTTP answer.
     pub fn get_with_token(&self, path: &str, token: &str) -> Result<Answer, String> {
         admin::get(self.admin, path, Some(token))
+    }
+
+    /// A question to its admin interface, by any method.
+    pub fn ask(&self, method: &str, path: &str) -> Question {
+        Question::new(self.admin, method, path)
     }
 
     /// What `/api/v1/partitions` says of a partition, if it is assigned.

@@ -31,7 +31,7 @@ pub mod topic;
 pub use collector::Collector;
 pub use eventually::eventually;
 pub use group::Group;
-pub use host::{Deployment, Host};
+pub use host::{Deployment, Host, Question};
 pub use kafka::{Cluster, Connection, Kafka};
 pub use prometheus::Prometheus;
 pub use proxy::Proxy;

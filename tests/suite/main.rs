@@ -4,6 +4,7 @@
 //! so that tests run side by side. A test that stops and starts its broker starts one of its own.
 //! Chaos is a binary beside this one, so that it runs alone.
 
+mod api;
 mod cli_bench;
 mod cli_check;
 mod cli_demo;

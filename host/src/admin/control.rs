@@ -1,15 +1,19 @@
 //! What the API shows of handlers, and what it may have done to them.
 
+use std::sync::{Arc, OnceLock, Weak};
+
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One handler, as the API shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct HandlerStatus {
     /// `handler.name`.
     pub name: String,
     /// The consumer group.
     pub group: String,
     /// `running`, `degraded`, `quarantined` or `paused`.
+    #[schemars(extend("enum" = ["running", "degraded", "quarantined", "paused"]))]
     pub state: &'static str,
     /// The component's file.
     pub component: String,
@@ -32,27 +36,30 @@ pub struct HandlerStatus {
 }
 
 /// One version of a handler.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct GenerationStatus {
     /// Counts those that this process has loaded, from 1.
     pub number: u32,
     /// SHA-256 of the component's file, in hexadecimal.
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
     pub digest: String,
     /// When it was put to work: RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub since: String,
 }
 
 /// A version that was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Refused {
     /// Why.
     pub reason: String,
     /// When: RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub at: String,
 }
 
 /// What a reload has done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Reloaded {
     /// Handlers that there were not before.
     pub added: Vec<String>,
@@ -107,4 +114,33 @@ pub trait Control: Send + Sync {
     /// # Errors
     /// Where there is no such handler.
     fn resume(&self, name: &str) -> Result<HandlerStatus, ControlError>;
+
+    /// Takes a component in place of a handler's file, checked as that would be: then the file has it, and it works.
+    ///
+    /// # Errors
+    /// Where it cannot be taken; then file and handler are what they were.
+    fn upload(&self, name: &str, component: &[u8]) -> Result<HandlerStatus, ControlError>;
+
+    /// The most bytes that a component may have.
+    fn largest_component(&self) -> u64;
+}
+
+/// Where the API finds the handlers, once they are loaded. It does not keep alive what is ending.
+#[derive(Default)]
+pub struct Slot(OnceLock<Weak<dyn Control>>);
+
+impl Slot {
+    /// They are loaded. The first to say so is the one that counts.
+    pub fn fill(&self, control: &Arc<dyn Control>) {
+        self.0.get_or_init(|| Arc::downgrade(control));
+    }
+
+    /// The handlers, or why there are none.
+    ///
+    /// # Errors
+    /// What the host is doing.
+    pub fn get(&self) -> Result<Arc<dyn Control>, &'static str> {
+        let control = self.0.get().ok_or("the handlers are still being loaded: try again in a moment")?;
+        control.upgrade().ok_or("the host is stopping")
+    }
 }

@@ -30,9 +30,12 @@ use crate::delivery::ports::{Proof, Signal};
 use crate::delivery::report::HandlerState;
 use crate::kafka::Cluster;
 use crate::kafka::producer::SharedProducer;
+use crate::sandbox::component::MAX_FILE_BYTES;
 use crate::telemetry::Telemetry;
 use crate::telemetry::groups::Version;
 use crate::telemetry::recorder::{APPLIED, REFUSED, ROLLED_BACK};
+
+mod upload;
 
 /// What groups are made with.
 pub struct Means {
@@ -506,7 +509,11 @@ impl Fleet {
 
     /// Takes what a handler's file has now. `asked`: also what was taken back before.
     fn take(&self, name: &str, asked: bool) -> Result<HandlerStatus, ControlError> {
-        let _one = self.loading();
+        let one = self.loading();
+        self.take_now(&one, name, asked)
+    }
+
+    fn take_now(&self, _: &MutexGuard<'_, ()>, name: &str, asked: bool) -> Result<HandlerStatus, ControlError> {
         let (handler, digest, condemned) = {
             let state = self.state();
             let managed = state.managed(name)?;
@@ -669,6 +676,14 @@ impl Control for Fleet {
 
     fn resume(&self, name: &str) -> Result<HandlerStatus, ControlError> {
         self.tell(name, Change::Resume)
+    }
+
+    fn upload(&self, name: &str, component: &[u8]) -> Result<HandlerStatus, ControlError> {
+        self.take_upload(name, component)
+    }
+
+    fn largest_component(&self) -> u64 {
+        MAX_FILE_BYTES
     }
 }
 

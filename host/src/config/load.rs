@@ -36,6 +36,11 @@ impl Source {
         Ok(Source { file: file.to_owned(), text })
     }
 
+    /// What stands in it.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Reads the file again.
     ///
     /// # Errors

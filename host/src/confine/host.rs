@@ -49,10 +49,14 @@ pub fn needs(config: &Config, file: &Path) -> Allowed {
     }
     let mut run: BTreeSet<PathBuf> = mapped().collect();
     run.insert("/proc/self/exe".into());
+    // An uploaded component is made beside the file that it replaces.
+    let components = config.handlers.iter().map(|handler| handler.component.as_path());
+    let uploads = components.filter_map(Path::parent).chain([config.handlers_dir.as_path()]);
+    let uploads: BTreeSet<_> = uploads.filter(|_| config.admin.upload).map(Path::to_owned).collect();
     Allowed {
         read: read.into_iter().collect(),
         run: run.into_iter().collect(),
-        write: config.sandbox.cache.iter().cloned().chain(["/dev/null".into()]).collect(),
+        write: config.sandbox.cache.iter().cloned().chain(["/dev/null".into()]).chain(uploads).collect(),
         listen: vec![config.admin.listen.port()],
         connect: true,
     }

@@ -21,7 +21,7 @@ use crate::config::Pattern;
 use crate::delivery::verdict::FaultKind;
 
 /// The largest file that is read. CPython with its standard library has 18 MiB.
-pub(super) const MAX_FILE_BYTES: u64 = 64 << 20;
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// Interfaces that a component may import. Those of WASI are there for the toolchains that import them
 /// without using them; but for clocks, random and granted HTTP they are empty.

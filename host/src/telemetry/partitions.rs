@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::definitions::{self, Definition};
 use crate::event::TopicPartition;
 
 /// One assigned partition.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
 pub struct PartitionStatus {
     /// The consumer group.
     pub group: Arc<str>,
@@ -44,7 +45,7 @@ impl PartitionStatus {
 }
 
 /// A handler that holds a watermark.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
 pub struct HolderStatus {
     /// `handler.name`; `null` for the dead letter of an event that no handler can be shown.
     pub handler: Option<Arc<str>>,

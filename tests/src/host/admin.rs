@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use ureq::Agent;
 
-/// For one answer; nothing on the admin interface takes long.
+/// For one answer; nothing that is only shown takes long.
 const ANSWER: Duration = Duration::from_secs(5);
+
+/// For what may compile a component, beside other tests.
+const CHANGE: Duration = Duration::from_secs(60);
 
 /// An HTTP answer, whatever its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,17 +20,81 @@ pub struct Answer {
     pub body: String,
 }
 
-pub(super) fn get(address: SocketAddr, path: &str, token: Option<&str>) -> Result<Answer, String> {
-    let agent: Agent =
-        Agent::config_builder().timeout_global(Some(ANSWER)).http_status_as_error(false).proxy(None).build().into();
-    let fail = |error: ureq::Error| format!("GET {path} from {address}: {error}");
-    let url = format!("http://{address}{path}");
-    let mut request = agent.get(&url);
-    if let Some(token) = token {
-        request = request.header("Authorization", format!("Bearer {token}"));
+impl Answer {
+    /// Its body, if it has this status.
+    ///
+    /// # Panics
+    /// When it has another, or the body is not JSON.
+    #[must_use]
+    #[track_caller]
+    pub fn json(&self, status: u16) -> serde_json::Value {
+        assert_eq!(self.status, status, "{self:?}");
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
-    let mut response = request.call().map_err(fail)?;
-    Ok(Answer { status: response.status().as_u16(), body: response.body_mut().read_to_string().map_err(fail)? })
+}
+
+/// A question that is being put together; [`Question::send`] asks it.
+#[derive(Debug)]
+#[must_use]
+pub struct Question {
+    address: SocketAddr,
+    method: String,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
+}
+
+impl Question {
+    pub(super) fn new(address: SocketAddr, method: &str, path: &str) -> Question {
+        Question { address, method: method.to_owned(), path: path.to_owned(), headers: Vec::new(), body: None }
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &str, value: &str) -> Question {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With the token of the admin interface.
+    pub fn token(self, token: &str) -> Question {
+        self.header("Authorization", &format!("Bearer {token}"))
+    }
+
+    /// Sends these bytes with it.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Question {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Asks.
+    ///
+    /// # Errors
+    /// A message when there is no HTTP answer.
+    pub fn send(self) -> Result<Answer, String> {
+        let Question { address, method, path, headers, body } = self;
+        let limit = if method == "GET" { ANSWER } else { CHANGE };
+        let agent: Agent =
+            Agent::config_builder().timeout_global(Some(limit)).http_status_as_error(false).proxy(None).build().into();
+        let fail = |error: ureq::Error| format!("{method} {path} from {address}: {error}");
+        let request = ureq::http::Request::builder().method(method.as_str()).uri(format!("http://{address}{path}"));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let sent = match body {
+            Some(body) => agent.run(request.body(body).map_err(|error| fail(error.into()))?),
+            None => agent.run(request.body(()).map_err(|error| fail(error.into()))?),
+        };
+        let mut response = sent.map_err(fail)?;
+        let body = response.body_mut().read_to_string().map_err(fail)?;
+        Ok(Answer { status: response.status().as_u16(), body })
+    }
+}
+
+pub(super) fn get(address: SocketAddr, path: &str, token: Option<&str>) -> Result<Answer, String> {
+    let question = Question::new(address, "GET", path);
+    match token {
+        Some(token) => question.token(token),
+        None => question,
+    }
+    .send()
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ const CHANGES: &[(&str, &str, &str, &str)] = &[
     ("admin", "listen", r#""[::1]:1""#, "listen: [::1]:1"),
     ("admin", "token", r#""hush""#, "token: Some(<secret>)"),
     ("admin", "token_file", r#""secret""#, "token: Some(<secret>)"),
+    ("admin", "upload", "true", "upload: true"),
     ("handlers", "dir", r#""more""#, r#"name: "from-more""#),
     ("handler", "name", r#""other""#, r#"name: "other""#),
     ("handler", "component", r#""b.wasm""#, r#"/b.wasm""#),
@@ -120,6 +121,9 @@ fn file(section: &str, key: &str, value: &str) -> String {
     let mut text = String::new();
     if !section.starts_with("handler.") && section != "handler" {
         text += &format!("[{section}]\n{set}");
+        if key == "upload" {
+            text += "token = \"hush\"\n";
+        }
     }
     text += "[[handler]]\n";
     if (section, key) != ("handler", "name") {
@@ -162,8 +166,9 @@ fn by_the_environment() {
         let variable = format!("SANDBUS_{}__{key}", section.replace('.', "__")).to_uppercase();
         // Text has no quotes there; lists are written in either way.
         for value in [value.trim_matches('"').to_owned(), value.replace(['[', ']', '"'], "")] {
+            let needs = if key == "upload" { ("SANDBUS_ADMIN__TOKEN", "hush") } else { ("HOME", "/") };
             let after = folder
-                .read(&empty, &[(&variable, &value)])
+                .read(&empty, &[(&variable, &value), needs])
                 .unwrap_or_else(|error| panic!("{variable}={value}: {error}"));
             assert_changed(&before, &after, shown, &format!("{variable}={value}"));
             if key == "listen" {

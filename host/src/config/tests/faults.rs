@@ -134,6 +134,8 @@ fn sections() {
             "[telemetry]\notlp_endpoint = \"https://user:hunter2@otel\"\n",
             "[admin]\nlisten = \"localhost\"\ntoken = \"two words\"\n",
             "[admin]\nlisten = \"0.0.0.0:9464\"\n",
+            "[admin]\nupload = true\n",
+            "[admin]\nupload = \"yes\"\n",
             "[admin]\ntoken = 12345\n",
             "[admin]\ntoken = \"hunter2\"\ntoken_file = \"two-words\"\n",
             "[admin]\ntoken_file = \"two-words\"\n",
