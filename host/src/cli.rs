@@ -17,9 +17,11 @@ mod check;
 mod compile_worker;
 mod demo;
 mod dlq;
+mod handlers;
 mod new;
 mod publish;
 mod run;
+mod table;
 mod tail;
 mod test;
 
@@ -43,6 +45,7 @@ enum Command {
     Publish(publish::Publish),
     Tail(tail::Tail),
     Dlq(dlq::Dlq),
+    Handlers(handlers::Handlers),
     Bench(bench::Bench),
     #[command(hide = true)]
     CompileWorker(compile_worker::CompileWorker),
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Publish(command) => command.run(),
         Command::Tail(command) => command.run(),
         Command::Dlq(command) => command.run(),
+        Command::Handlers(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::CompileWorker(command) => command.run(),
     };

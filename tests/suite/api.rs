@@ -1,6 +1,7 @@
-//! What the admin API shows of handlers and does to them while they run, and who may ask.
+//! What the admin API shows of handlers and does to them while they run, who may ask, and its client.
 
 mod before;
+mod client;
 mod control;
 mod document;
 mod guard;

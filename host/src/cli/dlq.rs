@@ -19,7 +19,6 @@ mod redrive;
 mod sending;
 mod shelf;
 mod show;
-mod table;
 mod work;
 
 /// Look at dead letters, give them to their handlers again, or set them aside

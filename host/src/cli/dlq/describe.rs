@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
+use super::super::table::plain;
 use super::shelf::Found;
 use crate::delivery::dead_letter::ledger::State;
 use crate::delivery::dead_letter::letter::Letter;
@@ -60,12 +61,6 @@ pub(super) fn time(letter: &Letter) -> Option<String> {
 /// What is not there, in a table.
 pub(super) fn or_dash(text: Option<impl ToString>) -> String {
     text.map_or_else(|| "-".to_owned(), |text| text.to_string())
-}
-
-/// A stranger's text on one line of a terminal: what would command it is escaped.
-pub(super) fn plain(text: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(escape).collect()
 }
 
 /// The event's key, so that it fits into a line.

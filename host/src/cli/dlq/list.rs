@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde_json::Value;
 
+use super::super::table::Table;
 use super::super::{Done, Failure, counted, print_line};
 use super::describe::{key, or_dash, time};
 use super::filter::Filter;
 use super::place::Place;
 use super::shelf::{Found, Others, say_others};
-use super::table::Table;
 use crate::delivery::dead_letter::ledger::State;
 
 /// List dead letters, and count them by handler, reason and error type

@@ -3,8 +3,9 @@
 use clap::Args;
 use serde_json::{Map, Value};
 
+use super::super::table::plain;
 use super::super::{Done, Failure, counted, print_line};
-use super::describe::{or_dash, plain, time};
+use super::describe::{or_dash, time};
 use super::filter::Filter;
 use super::place::Place;
 use super::shelf::Found;
