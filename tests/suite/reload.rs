@@ -74,7 +74,7 @@ fn wait_state(host: &Host, handler: &str, state: &str) {
     host.wait_metric("sandbus_handler_state", &[("handler_name", handler), ("state", state)], 1.0, SOON);
 }
 
-/// Events of some keys, numbered. Every fifth is tried twice: were it all of them, the handler would be quarantined.
+/// Events of some keys, numbered. Every fifth is tried twice.
 fn events(numbers: std::ops::Range<usize>, steps: &str) -> impl Iterator<Item = Record> + '_ {
     let steps = move |number: usize| if number.is_multiple_of(5) { "until:2:retry:1ms" } else { steps };
     numbers.map(move |number| event(&format!("key-{}", number * 7 % 31), steps(number)))

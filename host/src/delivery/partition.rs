@@ -20,6 +20,7 @@ use foldhash::fast::RandomState;
 use slotmap::{Key as _, SlotMap, new_key_type};
 
 use super::buffer::Account;
+use super::handler::Deployment;
 use super::mutants::{Mutant, planted};
 use super::retry;
 use super::verdict::{Ending, Reason, error_type};
@@ -186,6 +187,7 @@ impl<E: Clone> Partition<E> {
             error_type: error_type::DESERIALIZATION.into(),
             message: message.into(),
             attempt: 0,
+            deployment: None,
         };
         self.lay_down(given_up, dead_letters, at, out);
     }
@@ -230,7 +232,7 @@ impl<E: Clone> Partition<E> {
 
     /// A try ended.
     pub fn ended(&mut self, key: DeliveryKey, end: TryEnd<'_>, now: Instant, out: &mut Vec<Effect<E>>) {
-        let TryEnd { ending, settles_later, charge, draw } = end;
+        let TryEnd { deployment, ending, settles_later, charge, draw } = end;
         if charge == Charge::Nobody {
             return self.not_run(key, false, out);
         }
@@ -247,9 +249,11 @@ impl<E: Clone> Partition<E> {
                 }
                 return;
             }
-            Ending::DeadLetter(_) => return self.give_up(key, &policy, Reason::Rejected, ending, now, out),
+            Ending::DeadLetter(_) => {
+                return self.give_up(key, &policy, Reason::Rejected, (deployment, ending), now, out);
+            }
             _ if is_last && charge == Charge::Event => {
-                return self.give_up(key, &policy, Reason::MaxRetriesExceeded, ending, now, out);
+                return self.give_up(key, &policy, Reason::MaxRetriesExceeded, (deployment, ending), now, out);
             }
             Ending::Retry(Some(after)) => retry::asked(&policy.retry, *after),
             _ => retry::delay(&policy.retry, attempt, draw),
@@ -341,6 +345,7 @@ impl<E: Clone> Partition<E> {
             error_type: error_type::PUBLISH_REJECTED.into(),
             message: message.into(),
             attempt,
+            deployment: None,
         };
         self.lay_down(given_up, policy.dead_letters, now, out);
     }
@@ -577,7 +582,7 @@ impl<E: Clone> Partition<E> {
         key: DeliveryKey,
         policy: &Policy,
         reason: Reason,
-        ending: &Ending,
+        (deployment, ending): (Deployment, &Ending),
         now: Instant,
         out: &mut Vec<Effect<E>>,
     ) {
@@ -595,6 +600,7 @@ impl<E: Clone> Partition<E> {
             error_type: ending.error_type().unwrap_or_default().into(),
             message: ending.message().into(),
             attempt: delivery.attempt,
+            deployment: Some(deployment),
         };
         self.lay_down(given_up, policy.dead_letters, now, out);
     }

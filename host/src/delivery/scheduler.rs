@@ -470,9 +470,9 @@ impl<E: Clone> Scheduler<E> {
         }
         let judged = self.handlers.get_mut(usize::from(handler)).map(|handler| handler.judge(&ended, now));
         let (charge, turns) = judged.unwrap_or((Charge::Event, Vec::new()));
-        let Ended { ending, settles_later, .. } = ended;
+        let Ended { ending, settles_later, deployment, .. } = ended;
         self.decide(assignment, out, |partition, effects| {
-            partition.ended(key, TryEnd { ending, settles_later, charge, draw }, now, effects);
+            partition.ended(key, TryEnd { deployment, ending, settles_later, charge, draw }, now, effects);
         });
         for turn in turns {
             match turn {

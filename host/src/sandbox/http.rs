@@ -1,7 +1,7 @@
 //! What guests send by `wasi:http`: which requests may leave, and how much of it there may be.
 //!
 //! The library has the interface's types; what a grant covers decides [`Grants`](crate::config::Grants). Here a
-//! request is counted, bounded, held against the grants and handed to the [`client`], and ends with the try that it
+//! request is counted, bounded, held against the grants and handed to the `client`, and ends with the try that it
 //! belongs to. A guest that asks for too much or for what is not granted is told so by the interface's own error
 //! codes, which have no words; what a person should know is logged, once.
 

@@ -1,6 +1,7 @@
 //! The handlers of a group as they are now, and how they change: generations come and go, handlers are added, removed,
 //! paused and resumed. Indices are never used again.
 
+use std::collections::VecDeque;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,12 +20,17 @@ struct Member {
     handler: EngineHandler,
     /// The generation to go back to, as long as the one at work may be taken back.
     fallback: Option<EngineHandler>,
+    /// Components of deployments before, of which something may still run.
+    digests: VecDeque<(Deployment, Arc<str>)>,
     removed: bool,
 }
 
+/// How many of them are known. Each may run for its timeout, and they come one after the other.
+const DIGESTS: usize = 16;
+
 impl Member {
     fn new(handler: EngineHandler) -> Member {
-        Member { handler, fallback: None, removed: false }
+        Member { handler, fallback: None, digests: VecDeque::new(), removed: false }
     }
 }
 
@@ -47,6 +53,13 @@ impl Lineup {
 
     pub fn ordering(&self, handler: HandlerIndex) -> Ordering {
         self.get(handler).map_or(Ordering::Key, |handler| handler.ordering)
+    }
+
+    /// The component that ran in a deployment of the handler, as far as it is known; otherwise the one at work.
+    pub fn digest(&self, handler: HandlerIndex, deployment: Option<Deployment>) -> Option<&Arc<str>> {
+        let member = self.0.get(usize::from(handler))?;
+        let before = member.digests.iter().find(|(before, _)| Some(*before) == deployment);
+        Some(before.map_or(&member.handler.digest, |(_, digest)| digest))
     }
 
     /// What runs the handler's batches.
@@ -100,6 +113,10 @@ impl Engine {
         self.scheduler.deploy(handler, generation.rules(), rollback_after);
         let before = std::mem::replace(&mut member.handler, generation);
         before.instances.rest();
+        member.digests.push_back((before.deployment, before.digest.clone()));
+        if member.digests.len() > DIGESTS {
+            member.digests.pop_front();
+        }
         member.fallback = match rollback_after {
             // Of the one on trial until now it is not known that it is good; the one before it is.
             Some(_) if on_trial => member.fallback.take().or(Some(before)),

@@ -142,10 +142,10 @@ impl Outbound {
     pub(super) fn make_letters(&mut self, lineup: &Lineup) {
         while !self.is_full() {
             let Some((id, given_up, at)) = self.letters.pop_front() else { return };
-            let GivenUp { handler, event, reason, error_type, message, attempt, .. } = given_up;
+            let GivenUp { handler, event, reason, error_type, message, attempt, deployment, .. } = given_up;
             let record = event.record();
             let topic = format!("{}{}", source_of(record.topic(), &self.group), self.suffix);
-            let named = handler.and_then(|handler| lineup.get(handler));
+            let named = handler.and_then(|index| Some((lineup.name(index), &**lineup.digest(index, deployment)?)));
             let letter = DeadLetter {
                 reason: reason.name(),
                 error_type: &error_type,
@@ -153,7 +153,7 @@ impl Outbound {
                 attempt,
                 at,
                 group: &self.group,
-                handler: named.map(|handler| (&*handler.name, &*handler.digest)),
+                handler: named,
                 redrives: event.redrives(),
             };
             let record = Arc::new(letter.to_record(record, &topic));

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{DeliveryKey, HandlerIndex, Lane};
 use crate::config::RetryPolicy;
+use crate::delivery::handler::Deployment;
 use crate::delivery::verdict::{Ending, Reason};
 
 /// What a handler's deliveries follow.
@@ -43,6 +44,8 @@ pub struct GivenUp<E> {
     pub message: Box<str>,
     /// The last try's number; 0 where there was none.
     pub attempt: u32,
+    /// What the try ran in that ended it, if one did.
+    pub deployment: Option<Deployment>,
 }
 
 /// A try that was started.
@@ -131,6 +134,8 @@ pub enum Charge {
 /// The end of a try.
 #[derive(Clone, Copy, Debug)]
 pub struct TryEnd<'a> {
+    /// What it ran in.
+    pub deployment: Deployment,
     /// How it ended.
     pub ending: &'a Ending,
     /// What it published is not acknowledged yet, and [`super::Partition::settled`] or [`super::Partition::refused`] will follow.
