@@ -12,7 +12,7 @@ use client::{Client, Place, Wait};
 
 /// See what a running host's handlers do, and reload, roll back, pause or resume them
 ///
-/// The host is asked through its admin server: at the address of [admin] in the configuration, with the token that
+/// The host is asked through its admin server: at the address of the configuration's section admin, with the token that
 /// stands there or in SANDBUS_ADMIN__TOKEN.
 #[derive(Debug, Args)]
 #[command(
@@ -44,7 +44,7 @@ struct List {
 
 /// Take what a handler's file has now, or the whole configuration
 ///
-/// With NAME: that handler's component, also one that was rolled back before. Without: what [handlers] and [[handler]]
+/// With NAME: that handler's component, also one that was rolled back before. Without: what the sections of handlers
 /// say now, as SIGHUP does; all of it or, where anything is wrong, nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  sandbus handlers reload\n  sandbus handlers reload order-projection")]
