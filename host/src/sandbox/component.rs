@@ -16,6 +16,7 @@ use super::bindings::since_v0_1::packed::exports::sandbus::handler::packed;
 use super::cache::{Digest, digest_of, hexadecimal};
 use super::code::Source;
 use super::instance::Instance;
+use super::ports::excerpt;
 use super::state::{GuestState, HandlerSettings};
 use crate::config::Pattern;
 use crate::delivery::verdict::FaultKind;
@@ -212,6 +213,7 @@ impl Sandbox {
         let description = Instance::describe(&way, settings.clone())
             .await
             .map_err(|(kind, message)| LoadError::Describe { kind, message })?;
+        check_attributes(&description.attributes)?;
         let mut component = Component {
             digest: hexadecimal(&content).into(),
             events: Vec::new(),
@@ -224,7 +226,7 @@ impl Sandbox {
         }
         for events in description.events {
             let pattern = Pattern::new(&events)
-                .map_err(|error| LoadError::Description(format!("the event type {events:?}: {error}")))?;
+                .map_err(|error| LoadError::Description(format!("the event type {:?}: {error}", excerpt(&events))))?;
             component.events.push(pattern);
         }
         Ok(component)
@@ -289,6 +291,19 @@ impl Sandbox {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether what a component says of itself is within the bounds of `wit/handler.wit`.
+fn check_attributes(attributes: &[(String, String)]) -> Result<(), LoadError> {
+    if attributes.len() > 100 {
+        return Err(LoadError::Description("more than 100 attributes".into()));
+    }
+    match attributes.iter().find(|(name, value)| name.len() + value.len() > 1024) {
+        Some((name, _)) => {
+            Err(LoadError::Description(format!("the attribute {:?} with more than 1024 bytes", excerpt(name))))
+        }
+        None => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ use wasmtime::component::{HasSelf, Linker};
 use super::bindings::since_v0_1::packed::sandbus::handler::batch;
 use super::bindings::since_v0_1::sandbus::handler as wit;
 use super::fault::Stop;
-use super::ports::{GuestMetric, GuestValue, LogLevel, Refusal};
+use super::ports::{GuestMetric, GuestValue, LogLevel, Refusal, excerpt};
 use super::state::GuestState;
 use crate::delivery::verdict::FaultKind;
 use crate::event::Outgoing;
@@ -110,7 +110,7 @@ impl GuestState {
             || !topic.bytes().all(legal)
             || [".", ".."].contains(&topic)
         {
-            return Err(Refusal { code: "bad_topic", message: format!("{topic:?} is no topic name") });
+            return Err(Refusal { code: "bad_topic", message: format!("{:?} is no topic name", excerpt(topic)) });
         }
         if let Err(denied) = self.settings.grants.publishes_to(topic) {
             let message = denied.to_string();

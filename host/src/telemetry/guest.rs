@@ -13,7 +13,7 @@ use super::instruments::DURATION_BOUNDS;
 use super::log;
 use super::spans::Spans;
 use crate::delivery::ports::{Mark, Try};
-use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal, WebRequest};
+use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal, WebRequest, excerpt};
 
 /// Metrics of one handler.
 const MAX_METRICS: usize = 50;
@@ -174,7 +174,8 @@ impl Known {
 /// What is wrong with it.
 pub fn check(metric: &GuestMetric<'_>) -> Result<(), Refusal> {
     if !is_name(metric.name) {
-        let message = format!("{:?} is no name: [a-z][a-z0-9_]{{0,63}}, not ending in _total", metric.name);
+        let name = excerpt(metric.name);
+        let message = format!("{name:?} is no name: [a-z][a-z0-9_]{{0,63}}, not ending in _total");
         return Err(refusal("bad_name", message));
     }
     if metric.attributes.len() > MAX_ATTRIBUTES {
@@ -183,7 +184,7 @@ pub fn check(metric: &GuestMetric<'_>) -> Result<(), Refusal> {
     for (index, (key, value)) in metric.attributes.iter().enumerate() {
         let repeated = metric.attributes.iter().take(index).any(|(earlier, _)| earlier == key);
         if !is_name(key) || RESERVED.contains(key) || key.starts_with("__") || repeated {
-            return Err(refusal("bad_attribute", format!("{key:?} is ill-formed, repeated or reserved")));
+            return Err(refusal("bad_attribute", format!("{:?} is ill-formed, repeated or reserved", excerpt(key))));
         }
         if value.len() > MAX_VALUE_BYTES {
             return Err(refusal(
@@ -240,6 +241,16 @@ mod tests {
         let value = GuestValue::Histogram(f64::NAN);
         let refused = sink.metric(&GuestMetric { name: "a", value, attributes: &[] });
         assert_eq!(refused.unwrap_err().code, "bad_value");
+    }
+
+    #[test]
+    fn what_is_said_of_a_long_name_is_short() {
+        let (long, sink) = ("\u{1}".repeat(1 << 20), sink());
+        for (name, key) in [(&*long, "k"), ("a", &*long)] {
+            let metric = GuestMetric { name, value: GuestValue::Counter(1), attributes: &[(key, "v")] };
+            let refusal = sink.metric(&metric).unwrap_err();
+            assert!(refusal.message.len() < 1000, "{} bytes", refusal.message.len());
+        }
     }
 
     #[test]
