@@ -137,7 +137,7 @@ impl ErrorKind {
         let well_formed = kind.len() <= Self::MAX_BYTES
             && bytes.next().is_some_and(|b| b.is_ascii_alphabetic())
             && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
-        let kind = if well_formed && !is_reserved(kind) { kind } else { error_type::OTHER };
+        let kind = if well_formed && !is_own_word(kind) { kind } else { error_type::OTHER };
         ErrorKind(kind.into())
     }
 
@@ -147,7 +147,8 @@ impl ErrorKind {
     }
 }
 
-fn is_reserved(kind: &str) -> bool {
+/// Whether an `error.type` is one of the host's own, which no guest can take or use up.
+pub fn is_own_word(kind: &str) -> bool {
     use error_type::{DESERIALIZATION, PUBLISH_REJECTED, REJECTED, RETRY};
     [RETRY, REJECTED, DESERIALIZATION, PUBLISH_REJECTED, Reason::MaxRetriesExceeded.name()].contains(&kind)
         || FaultKind::ALL.iter().any(|fault| fault.name() == kind)

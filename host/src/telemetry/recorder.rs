@@ -17,7 +17,7 @@ use super::{Groups, Instruments, Partitions, Telemetry};
 use crate::delivery::partition::HandlerIndex;
 use crate::delivery::ports::{Observer, Ran, Tried};
 use crate::delivery::report::{HandlerLoad, HandlerState, PartitionReport};
-use crate::delivery::verdict::{Ending, FaultKind, error_type};
+use crate::delivery::verdict::{Ending, FaultKind, error_type, is_own_word};
 use crate::event::TopicPartition;
 
 /// Values of `event.type` and `error.type`, for the whole process.
@@ -161,7 +161,9 @@ impl Recorder {
     }
 
     fn error_type(&self, error_type: &str) -> KeyValue {
-        KeyValue::new("error.type", self.labels.error_types.value(error_type))
+        // Guests may use up the names that are kept, but not those of faults.
+        let value = if is_own_word(error_type) { error_type.into() } else { self.labels.error_types.value(error_type) };
+        KeyValue::new("error.type", value)
     }
 
     /// One more handler, at the next index.
