@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use sandbus::app::handlers;
 use sandbus::config::Config;
-use sandbus::delivery::ports::{Ran, Try};
+use sandbus::delivery::ports::{Ran, Tried, Try};
 use sandbus::delivery::scheduler::DeliveryId;
 use sandbus::event::{Event, RecordBuilder};
 use sandbus::sandbox::Sandbox;
@@ -70,11 +70,15 @@ impl Probe {
     /// The instance that had this event, which ends in an `ack`.
     #[track_caller]
     fn instance(&mut self, script: &str) -> String {
-        let ran = self.batch(&[script]);
-        let published = ran.tried[0].outbox.first().unwrap_or_else(|| panic!("{script}: {:?}", ran.tried[0].ending));
-        let header = published.headers.iter().find(|(name, _)| name == b"probe_instance").unwrap();
-        String::from_utf8(header.1.clone().unwrap()).unwrap()
+        instance_of(&self.batch(&[script]).tried[0])
     }
+}
+
+#[track_caller]
+fn instance_of(tried: &Tried) -> String {
+    let published = tried.outbox.first().unwrap_or_else(|| panic!("{:?}", tried.ending));
+    let header = published.headers.iter().find(|(name, _)| name == b"probe_instance").unwrap();
+    String::from_utf8(header.1.clone().unwrap()).unwrap()
 }
 
 #[test]
@@ -150,6 +154,15 @@ fn when_its_memory_has_grown_too_far_it_is_another() {
         assert_eq!(probe.instance("alloc:62MiB"), first);
         assert_eq!(probe.instance("ack"), first);
     }
+}
+
+#[test]
+fn within_a_batch_of_calls_it_is_another_too() {
+    let mut probe = Probe::start("memory = \"64MiB\"", true);
+    let ran = probe.batch(&["ack", "alloc:58MiB", "ack"]);
+    let instances: Vec<_> = ran.tried.iter().map(instance_of).collect();
+    assert_eq!(instances[0], instances[1]);
+    assert_ne!(instances[1], instances[2], "what leaks comes to its limit in the middle of an event");
 }
 
 #[test]

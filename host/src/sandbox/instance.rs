@@ -98,11 +98,6 @@ impl<'a> Outcomes<'a> {
         self.outcomes.push(outcome);
     }
 
-    /// How many tries have ended, or were passed over.
-    pub fn ended(&self) -> usize {
-        self.outcomes.len()
-    }
-
     /// What an instance has asked of the host.
     pub fn called(&mut self, host_calls: HostCalls) {
         self.host_calls.extend(host_calls);
@@ -246,13 +241,13 @@ impl Instance {
     pub async fn run_each(mut self, outcomes: &mut Outcomes<'_>, alone: bool) -> Option<Instance> {
         self.store.data_mut().begin(outcomes.batch.clone());
         let mut started = Instant::now();
-        let mut instance_is_well = true;
+        let mut stays = true;
         while let Some((index, run)) = outcomes.upcoming() {
             self.store.data_mut().begin_one(index);
             let (outcome, ended) = self.call(run, started).await;
             let state = self.store.data_mut();
             let outbox = state.end_one();
-            instance_is_well = outcome.is_ok();
+            let instance_is_well = outcome.is_ok();
             let ending = outcome.unwrap_or_else(|(kind, message)| Ending::Fault { kind, message });
             outcomes.push(Outcome {
                 outbox: if ending == Ending::Ack { outbox } else { Vec::new() },
@@ -261,7 +256,9 @@ impl Instance {
                 cpu: state.meter.used(),
                 memory: state.limiter.memory(),
             });
-            if alone || !instance_is_well {
+            // After each, so that what leaks does not come to its limit within a batch.
+            stays = instance_is_well && self.stays(1);
+            if alone || !stays {
                 break;
             }
             started = ended;
@@ -269,7 +266,7 @@ impl Instance {
         let state = self.store.data_mut();
         outcomes.called(state.take_host_calls());
         state.end();
-        instance_is_well.then_some(self)
+        stays.then_some(self)
     }
 
     /// Runs a batch in one call. `None` in place of the instance: it must not be used again.

@@ -195,9 +195,8 @@ impl Worker {
         while outcomes.upcoming().is_some() {
             self.instance = match self.instance().await {
                 Ok(instance) => {
-                    let (fresh, before) = (self.settings.fresh, outcomes.ended());
-                    let instance = instance.run_each(&mut outcomes, fresh).await;
-                    self.kept(instance, outcomes.ended() - before)
+                    let fresh = self.settings.fresh;
+                    instance.run_each(&mut outcomes, fresh).await.filter(|_| !fresh)
                 }
                 Err((kind, message)) => {
                     outcomes.push(Outcome::without_run(Some(Ending::Fault { kind, message })));
