@@ -16,6 +16,8 @@ help:
 	@echo 'make bench    how fast the host is, against a bare loop and native code; BENCH="..." are options of sandbus bench'
 	@echo 'make telemetry-cost  what metrics and tracing cost, on and off by turns; COST="--rounds 10" are options of sandbus bench'
 	@echo 'make chaos    harm hosts, brokers and network for MINUTES=10, and compare everything; SEED=N repeats a run'
+	@echo 'make soak     hostile and good handlers together for MINUTES=60: nothing is lost, and memory is flat'
+	@echo 'make fuzz     feed TARGET=answer, component, configuration, event or json_line with bytes of any kind for MINUTES=10'
 	@echo 'make peers    measure other ways to handle events on a real Kafka; RECORDS=1000000'
 	@echo 'make scaling  measure cores, handlers, partitions, payloads, headers, memory and start; tables and plots; SCALING="..."'
 	@echo 'make reload-bench  measure what a reload adds to an event'"'"'s wait; RELOADS=100 RATE=2000'
@@ -76,6 +78,20 @@ MINUTES ?= 10
 chaos: build
 	@scripts/setup-kafka.sh
 	@target/release/chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE))
+
+# Needs rustup and a network: a nightly compiler and cargo-fuzz are fetched. `make test` does some seconds of it without.
+TARGET ?= answer
+.PHONY: fuzz
+fuzz: MINUTES = 10
+fuzz: setup
+	@scripts/fuzz.sh $(TARGET) $(MINUTES)
+
+# docs/hostile.md says what is done and looked at.
+.PHONY: soak
+soak: MINUTES = 60
+soak: build
+	@scripts/setup-kafka.sh
+	@target/release/with-kafka -- target/release/soak --minutes $(MINUTES) --json target/soak.json $(if $(RATE),--rate $(RATE))
 
 # Prints JSON Lines; tests/peers/run.sh has more options.
 .PHONY: peers

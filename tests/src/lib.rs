@@ -6,6 +6,7 @@
 //! - [`group`] looks at what a consumer group has committed.
 //! - [`host`] deploys a configuration, runs the host on it, and watches its log, health and metrics.
 //! - [`chaos`] harms hosts, brokers and the network while events flow, and compares everything afterwards.
+//! - [`hostile`] has components that mean harm.
 //! - [`collector`] is an OpenTelemetry Collector, and what it was sent.
 //! - [`prometheus`] runs a real Prometheus on hosts, and asks it.
 //! - [`python`] runs programs that use eventsource-py.
@@ -19,6 +20,7 @@ pub mod collector;
 pub mod eventually;
 pub mod group;
 pub mod host;
+pub mod hostile;
 pub mod kafka;
 pub mod names;
 pub mod ports;

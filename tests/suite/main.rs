@@ -21,6 +21,7 @@ mod delivery;
 mod eventsource_py;
 mod hardening;
 mod harness_works;
+mod hostile;
 mod otlp;
 mod projects;
 mod prometheus;

@@ -1,0 +1,2 @@
+;; Is no handler.
+(component)

@@ -1,0 +1,2 @@
+;; Begins with 4 GiB.
+(memory (export "memory") 65536)

@@ -1,0 +1,22 @@
+;; Publishes to topics that it may not publish to; traps if it may.
+(import "sandbus:handler/config@0.1.0" "get" (func $get (param i32 i32 i32)))
+(import "sandbus:handler/publish@0.1.0" "send"
+  (func $send (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+(func $denied (param $at i32) (param $length i32)
+  (call $send (local.get $at) (local.get $length) (i32.const 0) (i32.const 0) (i32.const 0)
+    (i32.const 1) (i32.const 1024) (i32.const 10) (i32.const 0) (i32.const 0) (i32.const 192))
+  (if (i32.ne (i32.load8_u (i32.const 192)) (i32.const 1)) (then unreachable))
+  ;; Six letters, of which the first is d.
+  (if (i32.ne (i32.load (i32.const 200)) (i32.const 6)) (then unreachable))
+  (if (i32.ne (i32.load8_u (i32.load (i32.const 196))) (i32.const 100)) (then unreachable)))
+(func $configured (param $at i32) (param $length i32)
+  (call $get (local.get $at) (local.get $length) (i32.const 160))
+  (call $denied (i32.load (i32.const 164)) (i32.load (i32.const 168))))
+(func (export "sandbus:handler/typed@0.1.0#handle") (param i32) (result i32)
+  (call $configured (i32.const 128) (i32.const 4))
+  (call $configured (i32.const 136) (i32.const 12))
+  (call $denied (i32.const 320) (i32.const 18))
+  (i32.const 64))
+(data (i32.const 128) "home")
+(data (i32.const 136) "dead-letters")
+(data (i32.const 320) "__consumer_offsets")

@@ -1,0 +1,3 @@
+;; Traps before it is there.
+(func $start unreachable)
+(start $start)
