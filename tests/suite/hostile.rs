@@ -28,7 +28,7 @@ const RATE: u32 = 100;
 const MORE_FILES: usize = 8;
 const MORE_THREADS: usize = 4;
 /// Of this, 200 MiB are wasmtime's: it keeps up to 100 places of instances warm that nobody uses, with 2 MiB each.
-const MORE_MEMORY: u64 = 320 << 20;
+const MORE_MEMORY: u64 = 400 << 20;
 /// What it may hold at once: the memories of a dozen guests, and what they had compiled.
 const PEAK_MEMORY: u64 = 1 << 30;
 

@@ -68,6 +68,8 @@ pub(super) fn write(
         .set("linger.ms", "2")
         // The topic says what is too large.
         .set("message.max.bytes", "16777216")
+        // A broker that hangs is left for the next leader while there is time.
+        .set("socket.timeout.ms", "8000")
         .set("message.timeout.ms", deadline.as_millis().to_string());
     if end.is_some() {
         client.set("transactional.id", names::unique("writer"));

@@ -10,7 +10,7 @@ use super::stage::Stage;
 const MIB: u64 = 1 << 20;
 const BUFFER: u64 = 64 * MIB;
 /// What the process has besides: code, guests, and what librdkafka has fetched ahead.
-const CONSTANT: u64 = 128 * MIB;
+const CONSTANT: u64 = 160 * MIB;
 
 const PARTITIONS: i32 = 4;
 /// Of each partition, 1 MiB each: 1.5 GiB in all.

@@ -9,6 +9,7 @@ use crossbeam_channel::{Sender, bounded, unbounded};
 use super::*;
 use crate::config::{Pattern, RetryPolicy, TopicName};
 use crate::delivery::buffer::{Account, Buffer};
+use crate::delivery::handler::Change;
 use crate::delivery::partition::Policy;
 use crate::delivery::ports::{Assigned, Instances, SendError};
 use crate::delivery::verdict::{Ending, ErrorKind, FaultKind};
@@ -135,6 +136,7 @@ struct Bench {
     account: Arc<Account>,
     assignments: AtomicU64,
     taken_in: Arc<AtomicU64>,
+    handler: EngineHandler,
 }
 
 impl Bench {
@@ -185,11 +187,11 @@ impl Bench {
             tracer: None,
             proofs: Box::new(|_, _| ()),
         };
-        let engine = Engine::new(settings, vec![handler], doors);
+        let engine = Engine::new(settings, vec![handler.clone()], doors);
         let (ended_in, ended) = bounded(1);
         std::thread::spawn(move || ended_in.send(engine.run()));
         let account = Buffer::new(1 << 30).open(1_000_000, Arc::new(|| {}));
-        Bench { readings, signals, asked, counts, ended, account, assignments: AtomicU64::new(0), taken_in }
+        Bench { readings, signals, asked, counts, ended, account, assignments: AtomicU64::new(0), taken_in, handler }
     }
 
     fn assignment(&self) -> Assignment {
@@ -537,4 +539,25 @@ fn events_of_one_type_are_counted_for_their_own_partitions() {
     let reports = ended.into_iter().chain([counted.0.take()]).flatten();
     let reports: Vec<_> = reports.map(|(first, events)| (first.record.partition(), events)).collect();
     assert_eq!(reports, [(0, 2), (1, 1), (0, 1)]);
+}
+
+#[test]
+fn a_dead_letter_names_the_component_that_failed_though_another_is_at_work() {
+    let bench = Bench::start(|_, handler| handler.policy.retry.max_retries = 0);
+    bench.assign();
+    bench.records([7, 8]);
+    let (old, new) = (bench.run(), bench.run());
+    let generation = EngineHandler { digest: "e".into(), deployment: Deployment(1), ..bench.handler.clone() };
+    let change = Change::Deploy { handler: 0, generation: Box::new(generation), rollback_after: None };
+    let (done, is_done) = bounded(1);
+    bench.signals.send(Signal::Change(Ask { change, done })).unwrap();
+    is_done.recv_timeout(DEADLINE).expect("the engine changes over");
+    let digest_after = |run: Try, deployment: u64| {
+        let tried = vec![Tried { ending: Some(error()), ..Tried::not_run(run) }];
+        bench.signals.send(Signal::Ran(0, Deployment(deployment), Ran { tried, ..Ran::default() })).unwrap();
+        let (_, letter) = bench.sent();
+        letter.text_header("dlq_handler_digest").map(str::to_owned)
+    };
+    assert_eq!(digest_after(old, 0).as_deref(), Some("d"));
+    assert_eq!(digest_after(new, 1).as_deref(), Some("e"));
 }
