@@ -15,7 +15,6 @@
 //!   ([breaker](super::breaker), [trial](super::trial)).
 
 use std::collections::{HashMap, VecDeque};
-use std::num::NonZero;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +31,7 @@ use super::partition::{
 use super::report::{HandlerLoad, Holder, PartitionReport};
 use crate::event::TopicPartition;
 
+mod changes;
 mod handler;
 
 pub use handler::{Ended, Rules};
@@ -196,76 +196,6 @@ impl<E: Clone> Scheduler<E> {
             effects: Vec::new(),
             summary: Summary::default(),
         }
-    }
-
-    // --- Handlers ---
-
-    /// One more handler, at the next index. It is given what is received from now on.
-    pub fn add(&mut self, rules: Rules) {
-        self.handlers.push(Handler::new(rules));
-        self.hand_out_policies();
-    }
-
-    /// Another generation of a handler: what starts from now on belongs to it. It is out of quarantine.
-    /// `rollback_after`: it is bad if so many first events all fail.
-    pub fn deploy(&mut self, handler: HandlerIndex, rules: Rules, rollback_after: Option<NonZero<u32>>) {
-        let Some(of) = self.handlers.get_mut(usize::from(handler)) else { return };
-        let setbacks = of.deploy(rules, rollback_after);
-        self.give_back(setbacks);
-        self.hand_out_policies();
-    }
-
-    /// Whether the handler's generation may still be taken back.
-    pub fn is_on_trial(&self, handler: HandlerIndex) -> bool {
-        self.handlers.get(usize::from(handler)).is_some_and(Handler::is_on_trial)
-    }
-
-    /// A handler is given nothing more, and gives up what it has not finished. Answers how many deliveries those are.
-    pub fn remove(&mut self, handler: HandlerIndex, now: Instant, out: &mut Vec<Command<E>>) -> usize {
-        let Some(of) = self.handlers.get_mut(usize::from(handler)) else { return 0 };
-        of.removed = true;
-        of.ready.clear();
-        let assignments: Vec<_> = self.partitions.keys().copied().collect();
-        let mut given_up = 0;
-        for assignment in assignments {
-            self.decide(assignment, out, |partition, _| given_up += partition.remove_handler(handler, now));
-        }
-        given_up
-    }
-
-    /// A handler starts nothing more, until it is resumed.
-    pub fn pause(&mut self, handler: HandlerIndex) {
-        if let Some(handler) = self.handlers.get_mut(usize::from(handler)) {
-            handler.paused = true;
-        }
-    }
-
-    /// A handler goes on, out of a pause and out of quarantine.
-    pub fn resume(&mut self, handler: HandlerIndex, out: &mut Vec<Command<E>>) {
-        if self.handlers.get_mut(usize::from(handler)).is_some_and(Handler::resume) {
-            out.push(Command::Released(handler));
-        }
-    }
-
-    fn hand_out_policies(&mut self) {
-        self.policies = self.handlers.iter().map(|handler| handler.rules.policy).collect();
-        for assigned in self.partitions.values_mut() {
-            assigned.partition.follow(self.policies.clone());
-        }
-    }
-
-    /// Gives deliveries back the tries from these numbers on.
-    fn give_back(&mut self, setbacks: Vec<(DeliveryId, u32)>) {
-        for (id, attempt) in setbacks {
-            if let Some(assigned) = self.partitions.get_mut(&id.assignment) {
-                assigned.partition.count_from(id.key, attempt);
-            }
-        }
-    }
-
-    /// Of each assigned partition the offset before which all was given to handlers.
-    pub fn ends(&self) -> impl Iterator<Item = (&TopicPartition, Option<i64>)> {
-        self.partitions.values().map(|assigned| (&assigned.topic_partition, assigned.partition.end()))
     }
 
     // --- Assignments ---
@@ -464,15 +394,18 @@ impl<E: Clone> Scheduler<E> {
         out: &mut Vec<Command<E>>,
     ) -> bool {
         let assignment = self.current(ended.id.assignment);
-        let key = ended.id.key;
-        if !self.partitions.get(&assignment).is_some_and(|assigned| assigned.partition.has(key)) {
-            return false;
-        }
-        let judged = self.handlers.get_mut(usize::from(handler)).map(|handler| handler.judge(&ended, now));
-        let (charge, turns) = judged.unwrap_or((Charge::Event, Vec::new()));
-        let Ended { ending, settles_later, deployment, .. } = ended;
-        self.decide(assignment, out, |partition, effects| {
-            partition.ended(key, TryEnd { deployment, ending, settles_later, charge, draw }, now, effects);
+        let (mut known, mut turns) = (false, Vec::new());
+        self.decide_with_handlers(assignment, out, |partition, handlers, effects| {
+            let Ended { id, ending, settles_later, deployment, .. } = ended;
+            known = partition.has(id.key);
+            if !known {
+                return;
+            }
+            let judged = handlers.get_mut(usize::from(handler)).map(|handler| handler.judge(&ended, now));
+            let (charge, of_handler) = judged.unwrap_or((Charge::Event, Vec::new()));
+            turns = of_handler;
+            let end = TryEnd { deployment, ending, settles_later, charge, draw };
+            partition.ended(id.key, end, now, effects);
         });
         for turn in turns {
             match turn {
@@ -487,7 +420,7 @@ impl<E: Clone> Scheduler<E> {
                 }
             }
         }
-        true
+        known
     }
 
     /// The broker has acknowledged all that belongs to this delivery.
@@ -516,9 +449,19 @@ impl<E: Clone> Scheduler<E> {
         out: &mut Vec<Command<E>>,
         decide: impl FnOnce(&mut Partition<E>, &mut Vec<Effect<E>>),
     ) {
+        self.decide_with_handlers(assignment, out, |partition, _, effects| decide(partition, effects));
+    }
+
+    /// The same, where what the handlers have done counts.
+    fn decide_with_handlers(
+        &mut self,
+        assignment: Assignment,
+        out: &mut Vec<Command<E>>,
+        decide: impl FnOnce(&mut Partition<E>, &mut [Handler], &mut Vec<Effect<E>>),
+    ) {
         let Some(assigned) = self.partitions.get_mut(&assignment) else { return };
         let passed = assigned.partition.passed();
-        decide(&mut assigned.partition, &mut self.effects);
+        decide(&mut assigned.partition, &mut self.handlers, &mut self.effects);
         self.uncommitted += assigned.partition.passed() - passed;
         for effect in self.effects.drain(..) {
             match effect {
