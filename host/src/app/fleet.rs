@@ -20,14 +20,13 @@ use super::topics::{Reader, Readers};
 use super::watch::GroupWatch;
 use super::{CLOSE_TIMEOUT, Watch};
 use crate::admin::Health;
-use crate::admin::control::{Control, ControlError, GenerationStatus, HandlerStatus, Refused, Reloaded};
+use crate::admin::control::{Control, ControlError, HandlerStatus, Reloaded};
 use crate::config::{self, Config, GroupName, Source};
 use crate::delivery::buffer::Buffer;
 use crate::delivery::engine::Summary;
 use crate::delivery::handler::{Change, Deployment};
 use crate::delivery::partition::HandlerIndex;
 use crate::delivery::ports::{Proof, Signal};
-use crate::delivery::report::HandlerState;
 use crate::kafka::Cluster;
 use crate::kafka::producer::SharedProducer;
 use crate::sandbox::component::MAX_FILE_BYTES;
@@ -35,7 +34,10 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::groups::Version;
 use crate::telemetry::recorder::{APPLIED, REFUSED, ROLLED_BACK};
 
+mod managed;
 mod upload;
+
+use managed::{Identity, Managed};
 
 /// What groups are made with.
 pub struct Means {
@@ -76,63 +78,6 @@ struct State {
     groups: Vec<Group>,
     handlers: Vec<Managed>,
     stopping: bool,
-}
-
-/// A handler, and what became of its versions.
-struct Managed {
-    group: GroupName,
-    index: HandlerIndex,
-    current: Generation,
-    /// Whether the current one is known to be good.
-    proven: bool,
-    /// The last one before it that is.
-    good: Option<Generation>,
-    /// What was taken back: it comes again only where somebody asks for it.
-    condemned: Option<Identity>,
-    refused: Option<Refused>,
-    /// Versions that were put to work.
-    count: u32,
-}
-
-/// What makes a version another one.
-#[derive(Clone)]
-struct Identity {
-    config: config::Handler,
-    digest: Arc<str>,
-}
-
-impl Identity {
-    fn of(loaded: &LoadedHandler) -> Identity {
-        Identity { config: loaded.config.clone(), digest: loaded.component.digest.clone() }
-    }
-}
-
-impl PartialEq for Identity {
-    fn eq(&self, other: &Identity) -> bool {
-        // Which topics are other handlers' dead letters is no matter of this one: no grant of it covers them.
-        let own = |identity: &Identity| {
-            let mut config = identity.config.clone();
-            config.grants.guarded.reserved = Arc::default();
-            config
-        };
-        self.digest == other.digest && own(self) == own(other)
-    }
-}
-
-impl Managed {
-    fn name(&self) -> &Arc<str> {
-        &self.current.loaded.settings.name
-    }
-
-    /// Another version is at work.
-    fn change_to(&mut self, generation: Generation, proven: bool) {
-        let before = std::mem::replace(&mut self.current, generation);
-        if self.proven {
-            self.good = Some(before);
-        }
-        self.proven = proven;
-        self.refused = None;
-    }
 }
 
 /// What is to be done to get from the handlers that there are to those that are wanted.
@@ -272,50 +217,49 @@ impl Fleet {
 
     // --- Changes ---
 
-    /// What has to be loaded and removed for these handlers.
-    fn plan(&self, state: &State, wanted: &Config) -> Result<Plan, Vec<String>> {
-        let running: HashMap<&str, &Managed> = state.handlers.iter().map(|m| (&**m.name(), m)).collect();
-        let (mut load, mut wrong) = (Vec::new(), Vec::new());
+    /// What has to be loaded and removed to get to a configuration. Files are read without the state's lock: nobody
+    /// waits for that.
+    fn plan(&self, wanted: &Config) -> Result<Plan, Vec<String>> {
+        let (mut wrong, running) = {
+            let state = self.state();
+            let known = |managed: &Managed| {
+                let identity = Identity::of(&managed.current.loaded);
+                (managed.name().clone(), (identity, managed.condemned.clone()))
+            };
+            (other_sections(&state.config, wanted), state.handlers.iter().map(known).collect::<HashMap<_, _>>())
+        };
+        let mut load = Vec::new();
         for handler in &wanted.handlers {
-            let Some(managed) = running.get(handler.name.as_str()) else {
+            let name = handler.name.as_str();
+            let Some((current, condemned)) = running.get(name) else {
                 load.push(handler.clone());
                 continue;
             };
-            if managed.current.loaded.config.group != handler.group {
-                wrong.push(format!("handler {:?}: its `group` has changed, which needs a restart", &**managed.name()));
+            if current.config.group != handler.group {
+                wrong.push(format!("handler {name:?}: its `group` has changed, which needs a restart"));
                 continue;
             }
-            let digest = match self.means.loader.digest(&handler.component) {
-                Ok(digest) => digest,
-                Err(error) => {
-                    wrong.push(format!("handler {:?}: {error}", &**managed.name()));
-                    continue;
+            match self.means.loader.digest(&handler.component) {
+                Ok(digest) => {
+                    let new = Identity { config: handler.clone(), digest };
+                    if new != *current && condemned.as_ref() != Some(&new) {
+                        load.push(handler.clone());
+                    }
                 }
-            };
-            let new = Identity { config: handler.clone(), digest };
-            if new != Identity::of(&managed.current.loaded) && managed.condemned.as_ref() != Some(&new) {
-                load.push(handler.clone());
+                Err(error) => {
+                    self.refuse(name, &error);
+                    wrong.push(format!("handler {name:?}: {error}"));
+                }
             }
         }
         let stays = |name: &str| wanted.handlers.iter().any(|handler| handler.name.as_str() == name);
-        let remove = running.keys().filter(|name| !stays(name)).map(|name| Arc::from(*name)).collect();
+        let remove = running.into_keys().filter(|name| !stays(name)).collect();
         if wrong.is_empty() { Ok(Plan { load, remove }) } else { Err(wrong) }
     }
 
     /// Changes the handlers to what a configuration says.
     fn change_to(&self, source: Source, config: Config) -> Result<Reloaded, Vec<String>> {
-        let Plan { load, remove } = {
-            let state = self.state();
-            let mut wrong = other_sections(&state.config, &config);
-            match self.plan(&state, &config) {
-                Ok(plan) if wrong.is_empty() => plan,
-                Ok(_) => return Err(wrong),
-                Err(more) => {
-                    wrong.extend(more);
-                    return Err(wrong);
-                }
-            }
-        };
+        let Plan { load, remove } = self.plan(&config)?;
         let loaded = self.load(&load)?;
         let mut state = self.state();
         if state.stopping {
@@ -357,7 +301,7 @@ impl Fleet {
         self.count(name, REFUSED);
         let mut state = self.state();
         if let Some(managed) = state.handlers.iter_mut().find(|managed| &**managed.name() == name) {
-            managed.refused = Some(Refused { reason: reason.to_owned(), at: shown(SystemTime::now()) });
+            managed.refuse(reason.to_owned());
         }
     }
 
@@ -449,29 +393,21 @@ impl Fleet {
                 self.count(&name, ROLLED_BACK);
                 let is_current = managed.current.deployment == deployment;
                 if let Some(good) = managed.good.take_if(|good| is_current && good.deployment == back_to) {
-                    self.went_back(managed, good, "all of its first events failed");
+                    managed.go_back(good, "all of its first events failed");
+                    self.tell_version(managed);
                     self.tell_topics(&state, group);
                 }
             }
         }
     }
 
-    fn went_back(&self, managed: &mut Managed, good: Generation, why: &str) {
-        let bad = std::mem::replace(&mut managed.current, Generation { since: SystemTime::now(), ..good });
-        let reason = format!("generation {} ({}) was rolled back: {why}", bad.number, bad.loaded.component.digest);
-        managed.refused = Some(Refused { reason, at: shown(SystemTime::now()) });
-        managed.condemned = Some(Identity::of(&bad.loaded));
-        managed.proven = true;
-        self.tell_version(managed);
-    }
-
     // --- Files ---
 
-    /// Files to be watched: each handler's, by its name.
+    /// Files to be watched: each handler's as it is wanted, by its name.
     pub fn files(&self) -> Vec<(Arc<str>, std::path::PathBuf)> {
         let state = self.state();
         let watched = state.handlers.iter().filter(|managed| managed.current.loaded.native.is_none());
-        watched.map(|managed| (managed.name().clone(), managed.current.loaded.config.component.clone())).collect()
+        watched.map(|managed| (managed.name().clone(), state.wanted(managed).component.clone())).collect()
     }
 
     /// The folder of components.
@@ -481,8 +417,9 @@ impl Fleet {
 
     /// A handler's file has other content, or has come back.
     pub fn file_changed(&self, name: &str) {
-        if let Err(error @ ControlError::Unknown(_)) = self.take(name, false) {
-            tracing::debug!(%error, "a file changed");
+        // What is refused has been said.
+        if let Err(error) = self.take(name, false) {
+            tracing::debug!(handler = name, %error, "a file that changed was not taken");
         }
     }
 
@@ -526,23 +463,20 @@ impl Fleet {
     }
 
     fn take_now(&self, _: &MutexGuard<'_, ()>, name: &str, asked: bool) -> Result<HandlerStatus, ControlError> {
-        let (handler, digest, condemned) = {
+        let (handler, current, condemned) = {
             let state = self.state();
             let managed = state.managed(name)?;
-            let Generation { loaded, .. } = &managed.current;
-            (loaded.config.clone(), loaded.component.digest.clone(), managed.condemned.clone())
+            (state.wanted(managed).clone(), Identity::of(&managed.current.loaded), managed.condemned.clone())
         };
-        // Where the configuration was taken back with its component, what is asked for is both.
-        let handler = condemned.as_ref().filter(|_| asked).map_or(handler, |condemned| condemned.config.clone());
-        let found = self.means.loader.digest(&handler.component).map_err(|error| self.not_taken(name, error))?;
-        let is_condemned = condemned.is_some_and(|condemned| condemned.digest == found);
-        if (found == digest || is_condemned) && !(asked && is_condemned) {
+        let digest = self.means.loader.digest(&handler.component).map_err(|error| self.not_taken(name, error))?;
+        let new = Identity { config: handler.clone(), digest };
+        if new == current || (!asked && condemned.as_ref() == Some(&new)) {
             let mut state = self.state();
-            if found == digest
-                && let Some(managed) = state.handlers.iter_mut().find(|managed| &**managed.name() == name)
+            if let Some(managed) = state.handlers.iter_mut().find(|managed| &**managed.name() == name)
+                && managed.condemned.is_none()
             {
                 // It is what it was: gone, cut or bad in between.
-                managed.refused = managed.refused.take().filter(|_| managed.condemned.is_some());
+                managed.refused = None;
             }
             return state.status(name, &self.means.telemetry);
         }
@@ -598,32 +532,15 @@ impl State {
         managed.ok_or_else(|| ControlError::Unknown(name.to_owned()))
     }
 
+    /// What the configuration that was read last says of it, which may have been taken back with its component.
+    fn wanted<'a>(&'a self, managed: &'a Managed) -> &'a config::Handler {
+        let wanted = self.config.handlers.iter().find(|handler| handler.name.as_str() == &**managed.name());
+        // One that came into the folder stands in no configuration yet.
+        wanted.unwrap_or(&managed.current.loaded.config)
+    }
+
     fn status(&self, name: &str, telemetry: &Telemetry) -> Result<HandlerStatus, ControlError> {
         self.managed(name).map(|managed| managed.status(telemetry))
-    }
-}
-
-impl Managed {
-    fn status(&self, telemetry: &Telemetry) -> HandlerStatus {
-        let load = telemetry.groups().of_handler(self.name()).unwrap_or_default();
-        let generation = |of: &Generation| GenerationStatus {
-            number: of.number,
-            digest: of.loaded.component.digest.to_string(),
-            since: shown(of.since),
-        };
-        HandlerStatus {
-            name: self.name().to_string(),
-            group: self.group.to_string(),
-            state: if load.state == HandlerState::Removed { HandlerState::Running } else { load.state }.name(),
-            component: self.current.loaded.config.component.display().to_string(),
-            generation: generation(&self.current),
-            previous: self.good.as_ref().map(generation),
-            on_trial: !self.proven,
-            refused: self.refused.clone(),
-            events: self.current.loaded.events.iter().map(ToString::to_string).collect(),
-            in_flight: load.in_flight,
-            waiting: load.waiting,
-        }
     }
 }
 
@@ -675,7 +592,8 @@ impl Control for Fleet {
             generation = good.number,
             "rolled back"
         );
-        self.went_back(managed, good, "somebody asked for it");
+        managed.go_back(good, "somebody asked for it");
+        self.tell_version(managed);
         let group = managed.group.clone();
         self.count(name, ROLLED_BACK);
         self.tell_topics(&state, &group);
@@ -710,8 +628,4 @@ fn other_sections(before: &Config, after: &Config) -> Vec<String> {
     ];
     let changed = changed.into_iter().filter(|(_, changed)| *changed);
     changed.map(|(section, _)| format!("[{section}] has changed, which needs a restart")).collect()
-}
-
-fn shown(time: SystemTime) -> String {
-    humantime::format_rfc3339_millis(time).to_string()
 }

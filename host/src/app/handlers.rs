@@ -1,8 +1,9 @@
 //! Loads handlers: from what is configured to what can run.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 use std::time::Instant;
 
@@ -16,6 +17,7 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::compile::Compiler;
 use crate::sandbox::compile::apart::{Apart, Bounds};
 use crate::sandbox::component::Component;
+use crate::sandbox::ports::GuestSink;
 use crate::sandbox::state::HandlerSettings;
 use crate::telemetry::Telemetry;
 use crate::telemetry::guest::HandlerSink;
@@ -61,6 +63,8 @@ pub struct Loader {
     telemetry: Arc<Telemetry>,
     natives: Natives,
     typed: bool,
+    /// By handler. The next generation has the same: what a handler may count is bounded over all of them.
+    sinks: Mutex<HashMap<Arc<str>, Arc<dyn GuestSink>>>,
 }
 
 impl Loader {
@@ -80,6 +84,7 @@ impl Loader {
             telemetry: telemetry.clone(),
             natives: additions.natives.clone(),
             typed: additions.typed,
+            sinks: Mutex::default(),
         })
     }
 
@@ -96,7 +101,7 @@ impl Loader {
         let wanted = handlers.iter().map(|handler| {
             let sink = match sinks {
                 Some(sinks) => sinks(handler.name.as_str()),
-                None => Arc::new(HandlerSink::new(handler.name.shared(), &self.telemetry)),
+                None => self.sink(handler.name.shared()),
             };
             let settings = HandlerSettings { typed: self.typed, ..HandlerSettings::new(handler, sink) };
             (*handler, Arc::new(settings))
@@ -107,6 +112,11 @@ impl Loader {
         }
         tracing::info!(handlers = loaded.len(), took_ms = millis(started), "all handlers are loaded");
         Ok(loaded)
+    }
+
+    fn sink(&self, handler: Arc<str>) -> Arc<dyn GuestSink> {
+        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        sinks.entry(handler.clone()).or_insert_with(|| Arc::new(HandlerSink::new(handler, &self.telemetry))).clone()
     }
 
     /// SHA-256 of a component's file, in hexadecimal.

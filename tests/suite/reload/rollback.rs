@@ -2,7 +2,7 @@
 
 use sandbus_tests::Record;
 
-use super::{QUIET, assert_complete, generation, probe_file, put, version, wait_generation, wait_reloads};
+use super::{QUIET, assert_complete, generation, probe_file, put, reconfigure, version, wait_generation, wait_reloads};
 use crate::delivery::SOON;
 use crate::delivery::stage::{Probe, Stage};
 
@@ -57,4 +57,28 @@ fn a_generation_that_does_one_event_stays() {
     assert_eq!(stage.topic.dead_letters().read().len(), 7, "events fail for themselves");
     assert_eq!(generation(&host, "probe").map(|(number, _)| number), Some(2));
     wait_reloads(&host, "probe", "rolled_back", 0);
+}
+
+#[test]
+fn a_file_that_is_mended_is_taken_with_the_configuration_that_was_taken_back_with_it() {
+    let stage = Stage::new(1).probe(Probe::named("probe").line("max_retries = 0\nrollback_after = 3"));
+    let mut host = stage.start();
+    let second = host.directory().join("second.wasm");
+    put(&second, &version("order-projection-rust", 1));
+    reconfigure(&mut host, |text| {
+        let text = text.replacen("component = \"handlers/probe.wasm\"", "component = \"second.wasm\"", 1);
+        let (head, config) = text.split_once("[handler.config]").expect("its configuration");
+        format!("{head}[handler.config]{}", config.replacen("name = \"probe\"", "name = \"renamed\"", 1))
+    });
+    wait_generation(&host, "probe", 2);
+    stage.topic.write((0..5).map(order));
+    stage.wait_final(5);
+    wait_generation(&host, "probe", 1);
+    assert!(stage.acks().iter().all(|ack| ack.handler == "probe"), "by the generation before");
+
+    put(&second, &version("probe-rust", 2));
+    wait_generation(&host, "probe", 3);
+    stage.topic.write([order(5)]);
+    stage.wait_final(6);
+    assert_eq!(stage.acks().last().map(|ack| ack.handler.clone()).as_deref(), Some("renamed"));
 }

@@ -81,9 +81,7 @@ impl Fleet {
                     "{file} is the component of the handler {other:?}, too: replace the file itself, and both take it"
                 )));
             }
-            // As a reload would take it, which follows.
-            let of = managed.condemned.as_ref().map_or(&managed.current.loaded.config, |condemned| &condemned.config);
-            (of.clone(), managed.current.loaded.native.is_some())
+            (state.wanted(managed).clone(), managed.current.loaded.native.is_some())
         };
         if native {
             return Err(ControlError::Refused(format!("the handler {name:?} is native code of this program")));
