@@ -176,7 +176,16 @@ impl Topic {
     /// When one of them is not written.
     #[track_caller]
     pub fn write(&self, records: impl IntoIterator<Item = Record>) -> Vec<(i32, i64)> {
-        self.write_as(records, None)
+        self.write_as(records, REQUEST, None)
+    }
+
+    /// As [`Topic::write`], where brokers may be away for a part of that time.
+    ///
+    /// # Panics
+    /// As [`Topic::write`].
+    #[track_caller]
+    pub fn write_within(&self, deadline: Duration, records: impl IntoIterator<Item = Record>) -> Vec<(i32, i64)> {
+        self.write_as(records, deadline, None)
     }
 
     /// As [`Topic::write`], in one transaction that then ends.
@@ -185,12 +194,17 @@ impl Topic {
     /// As [`Topic::write`].
     #[track_caller]
     pub fn write_in_transaction(&self, records: impl IntoIterator<Item = Record>, end: End) -> Vec<(i32, i64)> {
-        self.write_as(records, Some(end))
+        self.write_as(records, REQUEST, Some(end))
     }
 
     #[track_caller]
-    fn write_as(&self, records: impl IntoIterator<Item = Record>, end: Option<End>) -> Vec<(i32, i64)> {
-        match writer::write(&self.connection, &self.name, records, REQUEST, end) {
+    fn write_as(
+        &self,
+        records: impl IntoIterator<Item = Record>,
+        deadline: Duration,
+        end: Option<End>,
+    ) -> Vec<(i32, i64)> {
+        match writer::write(&self.connection, &self.name, records, deadline, end) {
             Ok(places) => places,
             Err(message) => panic!("write to topic {}: {message}", self.name),
         }
