@@ -65,6 +65,8 @@ fn a_file_that_is_mended_is_taken_with_the_configuration_that_was_taken_back_wit
     let mut host = stage.start();
     let second = host.directory().join("second.wasm");
     put(&second, &version("order-projection-rust", 1));
+    // In the folder and not named, it would be a handler of its own.
+    std::fs::remove_file(probe_file(&host)).expect("its first file");
     reconfigure(&mut host, |text| {
         let text = text.replacen("component = \"handlers/probe.wasm\"", "component = \"second.wasm\"", 1);
         let (head, config) = text.split_once("[handler.config]").expect("its configuration");

@@ -62,14 +62,14 @@ fn started_tries_end_where_they_are_and_others_do_not_wait_for_them() {
 
 #[test]
 fn what_a_handler_may_count_is_bounded_over_all_of_its_generations() {
-    let stage = Stage::new(1).probe(Probe::named("probe").line("max_retries = 0"));
+    let stage = Stage::new(1).probe(Probe::named("probe").line("max_retries = 0\nrollback_after = 0"));
     let host = stage.start();
     // As many metrics as a handler may have: docs/metrics.md.
     stage.topic.write((0..50).map(|number| event("a", &format!("count:c{number}"))));
     stage.wait_final(50);
     put(&probe_file(&host), &version("probe-rust", 1));
     wait_reloads(&host, "probe", "applied", 1);
-    stage.topic.write([event("a", "count:one_more"), event("a", "count:c7")]);
+    stage.topic.write([event("a", "count:one_more"), event("b", "count:c7")]);
     stage.wait_final(52);
     assert_eq!(stage.topic.dead_letters().read().len(), 1, "another metric is refused, and one of before is not");
     let labels = [("handler_name", "probe")];
