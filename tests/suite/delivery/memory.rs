@@ -9,8 +9,9 @@ use super::stage::Stage;
 
 const MIB: u64 = 1 << 20;
 const BUFFER: u64 = 64 * MIB;
-/// What the process has besides: code, guests, and what librdkafka has fetched ahead.
-const CONSTANT: u64 = 160 * MIB;
+/// What the process has besides, as docs/delivery.md lists it: itself with its guests, what is fetched ahead of the four
+/// partitions, the fetch that is being received, and those that are pinned until 100 ms have passed.
+const CONSTANT: u64 = (100 + 4 * 2 + 50 + 34) * MIB;
 
 const PARTITIONS: i32 = 4;
 /// Of each partition, 1 MiB each: 1.5 GiB in all.

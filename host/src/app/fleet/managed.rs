@@ -8,7 +8,6 @@ use super::super::handlers::LoadedHandler;
 use crate::admin::control::{GenerationStatus, HandlerStatus, Refused};
 use crate::config::{self, GroupName};
 use crate::delivery::partition::HandlerIndex;
-use crate::delivery::report::HandlerState;
 use crate::telemetry::Telemetry;
 
 /// A handler, and what became of its versions.
@@ -99,7 +98,7 @@ impl Managed {
         HandlerStatus {
             name: self.name().to_string(),
             group: self.group.to_string(),
-            state: if load.state == HandlerState::Removed { HandlerState::Running } else { load.state }.name(),
+            state: load.state.name(),
             component: self.current.loaded.config.component.display().to_string(),
             generation: generation(&self.current),
             previous: self.good.as_ref().map(generation),
