@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::{Done, Failure, check, counted, print_line};
@@ -53,9 +53,21 @@ pub struct Test {
     /// Try a failed event up to that often, without waiting in between
     #[arg(long, value_name = "N", default_value_t = 1)]
     attempts: u32,
+    /// Call the handler this way, although it has both
+    #[arg(long, value_enum, default_value_t = Way::Packed)]
+    way: Way,
     /// Print one JSON object for each try
     #[arg(long)]
     json: bool,
+}
+
+/// The ways into a component; one that has a single way is called by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Way {
+    /// As the host does: many events in one call
+    Packed,
+    /// One call for each event
+    Typed,
 }
 
 impl Test {
@@ -68,7 +80,9 @@ impl Test {
             return Err(Failure::Usage("the configuration has no such handler".into()));
         };
         let records = Arc::new(Recorded::default());
-        let settings = Arc::new(HandlerSettings::new(handler, records.clone()));
+        let mut settings = HandlerSettings::new(handler, records.clone());
+        settings.typed = self.way == Way::Typed;
+        let settings = Arc::new(settings);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(anyhow::Error::from)?;
         let sandbox: Sandbox = handlers::sandbox(&config)?;

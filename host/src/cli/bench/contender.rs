@@ -450,12 +450,13 @@ impl Setup {
             metrics = self.telemetry.metrics,
             tracing = self.telemetry.tracing,
         );
+        // An instance counts what it has handled every so often: one that is replaced takes the rest with it.
         for (name, component) in self.handler_names(contender).iter().zip(self.components.iter().cycle()) {
             // Writing to a `String` does not fail.
             let _ = write!(
                 text,
                 "[[handler]]\nname = {name}\ncomponent = {component}\nconcurrency = {instances}\nisolation = \"{isolation}\"\n\
-                 timeout = \"{timeout}ms\"\n\
+                 reuse_events = 0\ntimeout = \"{timeout}ms\"\n\
                  config = {{ mode = \"{mode}\", run = {run}, every = \"{every}\", wait_ms = \"{wait}\", topic = {out} }}\n{grants}",
                 name = quoted(name),
                 component = quoted(&component.to_string_lossy()),
