@@ -1,24 +1,30 @@
-//! New handler projects, and building them to components.
+//! New handler projects, and building them to components, in every language that has an SDK.
 //!
-//! A project is a crate with the SDK beside it, both laid down by [`create`] from what is embedded here. [`build()`]
-//! finds a compiler for WebAssembly, lets cargo build the crate with it, and makes a component of the module. Cargo,
-//! rustup and apt-get show their own output on stderr; results are values, and printing them is the caller's.
+//! A project is a folder with the SDK beside it, both laid down by [`create`] from what is embedded here. [`build()`]
+//! finds the language's tools, or has its own package manager install them, lets them build the project, and makes a
+//! component of what comes out. What the tools print goes to stderr; results are values, and printing them is the
+//! caller's. Each language has a module of its own; the rest is common to all.
 
 mod build;
-mod cargo;
-mod debian;
-mod lock;
-mod machine;
+mod command;
+#[allow(dead_code, reason = "for the languages that come next")]
+mod interface;
+mod language;
 mod name;
 mod new;
 mod output;
 mod project;
-mod route;
+mod readiness;
+mod rust;
 mod sdk;
 mod template;
+#[allow(dead_code, reason = "for the languages that come next")]
+mod tools;
 
 pub use build::{BuildError, Built, build};
+pub use language::Language;
 pub use name::{BadProjectName, ProjectName};
 pub use new::{NewError, create};
 pub use project::ProjectError;
-pub use route::{NoCompiler, Route, UnknownRoute};
+pub use readiness::{Readiness, readiness};
+pub use rust::{CrateError, NoCompiler, Route, UnknownRoute};

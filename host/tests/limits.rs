@@ -81,7 +81,7 @@ fn guest(memory: &str, parts: &str, code: &str) -> Vec<u8> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut resolve = Resolve::default();
     resolve.push_dir(root.join("wit")).unwrap();
-    resolve.push_dir(root.join("guest-sdk/rust/wit")).unwrap();
+    resolve.push_dir(root.join("guest-sdk/wit")).unwrap();
     let [sockets, world] = WASI;
     resolve.push_str("sockets.wit", sockets).unwrap();
     let package = resolve.push_str("world.wit", world).unwrap();

@@ -164,7 +164,7 @@ fn what_cannot_be_made_or_built_is_told_what_to_do() {
         (": > file && sandbus new order-log --lang rust .", 1, ". is there already, and not empty"),
         (": > file && sandbus new order-log --lang rust file", 1, "file is there already, and no folder"),
         ("sandbus new 2fast --lang rust", 2, "begins with a letter"),
-        ("sandbus new order-log --lang go", 2, "--lang go is not available yet in this version"),
+        ("sandbus new order-log --lang cobol", 2, "invalid value 'cobol' for '--lang <LANG>'"),
     ];
     for (script, status, message) in cases {
         let outside = Outside::new(None);

@@ -5,15 +5,8 @@
 #[allow(missing_docs, unsafe_code, clippy::allow_attributes_without_reason, reason = "generated code")]
 pub mod handler {
     wit_bindgen::generate!({
-        inline: "
-            package sandbus:sdk-rust-handler@0.1.0;
-            world both-ways {
-                include sandbus:handler/handler@0.1.0;
-                include sandbus:handler/packed-handler@0.1.0;
-            }
-        ",
-        path: "../../wit",
-        world: "sandbus:sdk-rust-handler/both-ways",
+        path: ["../../wit", "../wit"],
+        world: "sandbus:sdk/both-ways",
         generate_all,
         pub_export_macro: true,
     });
@@ -23,8 +16,8 @@ pub mod handler {
 #[allow(missing_docs, unsafe_code, clippy::allow_attributes_without_reason, reason = "generated code")]
 pub(crate) mod wasi {
     wit_bindgen::generate!({
-        path: "wit",
-        world: "wasi",
+        path: ["../../wit", "../wit"],
+        world: "sandbus:sdk/wasi-with-http",
         generate_all,
     });
 }

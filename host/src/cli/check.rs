@@ -11,6 +11,7 @@ use crate::app::handlers::{self, LoadedHandler};
 use crate::config::{Config, places};
 use crate::sandbox::ports::{GuestMetric, GuestSink, LogLevel, Refusal};
 use crate::sandbox::state::HandlerSettings;
+use crate::toolchain::{Language, Readiness, readiness};
 
 /// Check a configuration with all its components, or one component, without Kafka
 #[derive(Debug, Args)]
@@ -23,6 +24,9 @@ pub struct Check {
     config: Option<PathBuf>,
     /// A component instead
     component: Option<PathBuf>,
+    /// Tell instead in which languages handlers can be built here, and what is missing
+    #[arg(long, conflicts_with_all = ["config", "component"])]
+    toolchains: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -30,6 +34,9 @@ pub struct Check {
 
 impl Check {
     pub(super) fn run(self) -> Done {
+        if self.toolchains {
+            return toolchains(self.json);
+        }
         crate::telemetry::log::start(Default::default(), "warn");
         let (config, wrong): (_, fn(String) -> Failure) = match &self.component {
             Some(component) => (alone(component)?, Failure::Wrong),
@@ -49,6 +56,26 @@ impl Check {
         }
         print_line(&format!("{} checked", counted(loaded.len(), "handler")))
     }
+}
+
+/// A line for each language.
+fn toolchains(as_json: bool) -> Done {
+    let all = Language::ALL.iter().map(|language| (*language, readiness(*language)));
+    if as_json {
+        let all = all.map(|(language, readiness)| {
+            json!({ "language": language.name(), "state": readiness.name(), "text": readiness.text() })
+        });
+        return print_line(&json!({ "toolchains": all.collect::<Vec<_>>() }).to_string());
+    }
+    for (language, readiness) in all {
+        let state = match readiness {
+            Readiness::Ready(_) => "ready",
+            Readiness::Installs(_) => "not yet, but `sandbus build` installs it",
+            Readiness::Missing(_) => "missing",
+        };
+        print_line(&format!("{:<7} {state}: {}", language.name(), readiness.text()))?;
+    }
+    Ok(())
 }
 
 /// A configuration of defaults with one component in it.

@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{Done, Failure, print_line};
-use crate::toolchain::{self, ProjectName};
+use crate::toolchain::{self, Language, ProjectName};
 
 /// Make a handler's project that builds and passes `sandbus test` at once
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  sandbus new order-log --lang rust && cd order-log && sandbus build")]
 pub struct New {
-    /// Name of the handler, its component and its crate: letters, digits, `-` and `_`
+    /// Name of the handler, its component and its package: letters, digits, `-` and `_`
     name: String,
     /// Language to write it in
     #[arg(short, long, value_enum)]
@@ -21,30 +21,12 @@ pub struct New {
     directory: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Language {
-    Rust,
-    #[value(hide = true)]
-    Js,
-    #[value(hide = true)]
-    Ts,
-    #[value(hide = true)]
-    Python,
-    #[value(hide = true)]
-    Go,
-    #[value(hide = true)]
-    C,
-}
-
 impl New {
     pub(super) fn run(self) -> Done {
-        if self.lang != Language::Rust {
-            let lang = self.lang.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-            return Err(Failure::Usage(format!("--lang {lang} is not available yet in this version; --lang rust is")));
-        }
-        let name = ProjectName::new(&self.name).map_err(|error| Failure::Usage(error.to_string()))?;
+        let name = ProjectName::new(&self.name, self.lang).map_err(|error| Failure::Usage(error.to_string()))?;
         let directory = self.directory.unwrap_or_else(|| PathBuf::from(name.as_str()));
-        let files = toolchain::create(&name, &directory).map_err(|error| Failure::Wrong(error.to_string()))?;
+        let files =
+            toolchain::create(&name, self.lang, &directory).map_err(|error| Failure::Wrong(error.to_string()))?;
         print_line(&format!("made {} in {}", name, directory.display()))?;
         for file in files {
             print_line(&format!("  {file}"))?;

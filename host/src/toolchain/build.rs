@@ -3,11 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::cargo::Cargo;
-use super::machine::ThisMachine;
+use super::language::Language;
 use super::output;
-use super::project::{self, Project, ProjectError};
-use super::route::{self, NoCompiler, Route};
+use super::project::{Module, ProjectError};
+use super::rust::{self, NoCompiler, Route};
 use crate::sandbox::component::componentize;
 
 /// Why there is no component.
@@ -16,17 +15,20 @@ pub enum BuildError {
     /// Nothing to build.
     #[error(transparent)]
     Project(#[from] ProjectError),
-    /// Nothing to build with.
+    /// Nothing to build Rust with.
     #[error(transparent)]
     NoCompiler(#[from] NoCompiler),
-    /// Cargo does not start.
-    #[error("cargo cannot be started: {0}")]
-    Start(io::Error),
-    /// Cargo has said why.
-    #[error("cargo could not build {0}; its message is above")]
-    Cargo(String),
-    /// What cargo built is no handler's module.
-    #[error("{name} was built, but it is no handler: {reason}", name = .0, reason = .1)]
+    /// Nothing to build another language with: why, and what to do.
+    #[error("{language} cannot be built here: {1}", language = .0.title())]
+    NoTools(Language, String),
+    /// A tool does not start.
+    #[error("{0} cannot be started: {1}")]
+    Start(&'static str, io::Error),
+    /// A tool has said why.
+    #[error("{0} could not build {1}; its message is above")]
+    Tool(&'static str, String),
+    /// What was built is no handler's module.
+    #[error("{0} was built, but it is no handler: {1}")]
     NoHandler(String, String),
     /// A file cannot be read or written.
     #[error("{action} {path}: {error}", action = .0, path = .1.display(), error = .2)]
@@ -48,36 +50,30 @@ pub struct Built {
 
 /// Builds the project in `directory` to `output`, or else to `components/NAME.wasm` in its target folder.
 ///
-/// `route` is the only way to a compiler that is tried; without it the first that is open is taken, and where there
-/// is none, rustup or apt-get is asked to install one. `say` hears in single lines what is installed and which compiler
-/// it is.
+/// `route` is the only way to a Rust compiler that is tried; without it the first that is open is taken. Tools that are
+/// missing are installed where that is possible. `say` hears in single lines what is installed and what it is built with.
 ///
 /// # Errors
-/// Where there is no project or no compiler, cargo fails, or the result is no handler or cannot be written.
+/// Where there is no project, nothing to build it with, the language's tools fail, or the result is no handler or cannot
+/// be written.
 pub fn build(
     directory: &Path,
     output: Option<&Path>,
     route: Option<Route>,
     say: &dyn Fn(&str),
 ) -> Result<Built, BuildError> {
-    let manifest = project::manifest(directory)?;
-    let folder = manifest.parent().unwrap_or(directory);
-    let compiler = route::choose(&ThisMachine(folder), route, say)?;
-    let cargo = Cargo { compiler, folder };
-    let project = Project::read(&cargo, &manifest)?;
-    say(&format!("building {} with {}", project.name, cargo.describe()));
-    let module = cargo
-        .build(&project, &manifest)
-        .map_err(BuildError::Start)?
-        .ok_or_else(|| BuildError::Cargo(project.name.clone()))?;
-    let bytes = std::fs::read(&module).map_err(|error| BuildError::File("cannot read", module, error))?;
-    let bytes = componentize(bytes).map_err(|error| BuildError::NoHandler(project.name.clone(), error.to_string()))?;
+    let language = Language::of_project(directory)?;
+    let folder = directory.canonicalize().map_err(|_| ProjectError::NoFolder(directory.to_owned()))?;
+    let Module { name, target_directory, bytes } = match language {
+        Language::Rust => rust::build(&folder, route, say)?,
+    };
+    let bytes = componentize(bytes).map_err(|error| BuildError::NoHandler(name.clone(), error.to_string()))?;
     let component = match output {
         Some(output) => output.to_owned(),
-        None => project.target_directory.join("components").join(format!("{}.wasm", project.name)),
+        None => target_directory.join("components").join(format!("{name}.wasm")),
     };
     match output::replace(&component, &bytes) {
-        Ok(changed) => Ok(Built { name: project.name, component, bytes: bytes.len() as u64, changed }),
+        Ok(changed) => Ok(Built { name, component, bytes: bytes.len() as u64, changed }),
         Err(error) => Err(BuildError::File("cannot write", component, error)),
     }
 }

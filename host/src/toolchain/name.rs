@@ -1,6 +1,8 @@
-//! The name of a project, which is that of its crate, its component and its handler at once.
+//! The name of a project, which is that of its package, its component and its handler at once.
 
 use std::fmt;
+
+use super::language::Language;
 
 /// Longest name, in bytes: a handler's.
 const MAX: usize = 64;
@@ -26,7 +28,7 @@ pub enum BadProjectName {
     Taken(String),
 }
 
-/// A checked name: `[A-Za-z][A-Za-z0-9_-]{0,63}`, and nothing that means something to Rust.
+/// A checked name: `[A-Za-z][A-Za-z0-9_-]{0,63}`, and nothing that means something to its language's compiler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProjectName(String);
 
@@ -34,15 +36,16 @@ impl ProjectName {
     /// Checks a name.
     ///
     /// # Errors
-    /// If a crate cannot be called that.
-    pub fn new(text: &str) -> Result<Self, BadProjectName> {
+    /// If a package of that language cannot be called that.
+    pub fn new(text: &str, language: Language) -> Result<Self, BadProjectName> {
         let formed = text.len() <= MAX
             && text.starts_with(|first: char| first.is_ascii_alphabetic())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
         if !formed {
             return Err(BadProjectName::Form(text.to_owned()));
         }
-        if TAKEN.split_whitespace().any(|taken| taken == text.replace('-', "_")) {
+        // Only Rust makes an identifier of it.
+        if language == Language::Rust && TAKEN.split_whitespace().any(|taken| taken == text.replace('-', "_")) {
             return Err(BadProjectName::Taken(text.to_owned()));
         }
         Ok(Self(text.to_owned()))
@@ -68,17 +71,17 @@ mod tests {
     #[test]
     fn a_name_fits_a_crate_a_file_and_a_handler() {
         for good in ["a", "Orders", "order-projection", "order_projection2", "a-", &"x".repeat(MAX)] {
-            assert_eq!(ProjectName::new(good).unwrap().as_str(), good);
+            assert_eq!(ProjectName::new(good, Language::Rust).unwrap().as_str(), good);
         }
         for bad in ["", "2fast", "-a", "_a", "a b", "a/b", "a.b", "größe", "../x", "a\n", &"x".repeat(MAX + 1)] {
-            assert_eq!(ProjectName::new(bad), Err(BadProjectName::Form(bad.to_owned())));
+            assert_eq!(ProjectName::new(bad, Language::Rust), Err(BadProjectName::Form(bad.to_owned())));
         }
     }
 
     #[test]
     fn what_means_something_to_rust_is_refused() {
         for bad in ["fn", "Self", "std", "serde", "sandbus-sdk", "proc-macro", "test"] {
-            assert_eq!(ProjectName::new(bad), Err(BadProjectName::Taken(bad.to_owned())));
+            assert_eq!(ProjectName::new(bad, Language::Rust), Err(BadProjectName::Taken(bad.to_owned())));
         }
     }
 }

@@ -4,8 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::language::Language;
 use super::name::ProjectName;
-use super::{lock, sdk, template};
+use super::rust::lock;
+use super::{sdk, template};
 
 /// The folder of the SDK in a project. Projects are built with what they were made with.
 const SDK: &str = ".sandbus";
@@ -21,12 +23,12 @@ pub enum NewError {
     Write(PathBuf, io::Error),
 }
 
-/// Makes a Rust project in `directory`, which must be missing or empty. Answers the files that are the user's own, by
+/// Makes a project in `directory`, which must be missing or empty. Answers the files that are the user's own, by
 /// their paths in it.
 ///
 /// # Errors
 /// Where the folder holds something, or cannot be written. Nothing that was there is touched.
-pub fn create(name: &ProjectName, directory: &Path) -> Result<Vec<&'static str>, NewError> {
+pub fn create(name: &ProjectName, language: Language, directory: &Path) -> Result<Vec<String>, NewError> {
     let cannot = |error| NewError::Write(directory.to_owned(), error);
     match directory.read_dir().map(|mut entries| entries.next().is_some()) {
         Ok(true) => return Err(NewError::Occupied(directory.to_owned(), "not empty")),
@@ -37,13 +39,17 @@ pub fn create(name: &ProjectName, directory: &Path) -> Result<Vec<&'static str>,
         }
         Err(error) => return Err(cannot(error)),
     }
-    for (path, bytes) in sdk::files() {
+    for (path, bytes) in sdk::files(language) {
         write(&directory.join(SDK).join(path), bytes)?;
     }
-    write(&directory.join("Cargo.lock"), lock::with_project(sdk::LOCK, name).as_bytes())?;
+    match language {
+        Language::Rust => {
+            write(&directory.join("Cargo.lock"), lock::with_project(sdk::RUST_LOCK, name).as_bytes())?;
+        }
+    }
     let mut own = Vec::new();
-    for (path, text) in template::files(name) {
-        write(&directory.join(path), text.as_bytes())?;
+    for (path, text) in template::files(language, name) {
+        write(&directory.join(&path), text.as_bytes())?;
         own.push(path);
     }
     Ok(own)
@@ -61,15 +67,15 @@ mod tests {
     use super::*;
 
     fn name() -> ProjectName {
-        ProjectName::new("order-log").unwrap()
+        ProjectName::new("order-log", Language::Rust).unwrap()
     }
 
     #[test]
     fn a_project_is_laid_down_with_its_sdk() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("deep/order-log");
-        let own = create(&name(), &folder).unwrap();
-        assert!(own.contains(&"src/lib.rs") && own.contains(&".gitignore"));
+        let own = create(&name(), Language::Rust, &folder).unwrap();
+        assert!(own.iter().any(|file| file == "src/lib.rs") && own.iter().any(|file| file == ".gitignore"));
         let manifest: toml::Table = fs::read_to_string(folder.join("Cargo.toml")).unwrap().parse().unwrap();
         let sdk = folder.join(manifest["dependencies"]["sandbus-sdk"]["path"].as_str().unwrap());
         assert!(sdk.join("src/lib.rs").is_file());
@@ -81,7 +87,7 @@ mod tests {
     #[test]
     fn an_empty_folder_will_do() {
         let folder = tempfile::tempdir().unwrap();
-        create(&name(), folder.path()).unwrap();
+        create(&name(), Language::Rust, folder.path()).unwrap();
         assert!(folder.path().join("Cargo.toml").is_file());
     }
 
@@ -90,7 +96,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("notes.txt");
         fs::write(&file, "mine").unwrap();
-        let occupied = |place: &Path| create(&name(), place).unwrap_err().to_string();
+        let occupied = |place: &Path| create(&name(), Language::Rust, place).unwrap_err().to_string();
         assert!(occupied(folder.path()).ends_with("and not empty; name another folder"));
         assert!(occupied(&file).ends_with("and no folder; name another folder"));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

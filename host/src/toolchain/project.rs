@@ -1,10 +1,8 @@
-//! A handler's project as cargo describes it: name, library, and where its build output goes.
+//! What a project is to every language: a folder with a name, built to a module or a component.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde::Deserialize;
-
-use super::cargo::Cargo;
+use super::language::Language;
 
 /// Why a folder is no project that can be built.
 #[derive(Debug, thiserror::Error)]
@@ -12,153 +10,41 @@ pub enum ProjectError {
     /// There is no such folder.
     #[error("there is no folder {path}", path = .0.display())]
     NoFolder(PathBuf),
-    /// It holds no crate.
+    /// It holds no project of any language.
     #[error(
-        "there is no Cargo.toml in {path}; \
-         name the folder of a handler's project, or make one: sandbus new NAME --lang rust",
-        path = .0.display()
-    )]
-    NoManifest(PathBuf),
-    /// Cargo has said why.
-    #[error("cargo cannot read {path}; its message is above", path = .0.display())]
-    BadManifest(PathBuf),
-    /// A workspace, which may hold many.
-    #[error(
-        "{path} is a workspace without a package of its own; name the folder of one{members}",
+        "there is no {markers} in {path}; \
+         name the folder of a handler's project, or make one: sandbus new NAME --lang {languages}",
         path = .0.display(),
-        members = listed(.1)
+        markers = joined(Language::marker, " or "),
+        languages = joined(Language::name, "|")
     )]
-    NoPackage(PathBuf, Vec<String>),
-    /// Its library, if any, is for Rust only.
-    #[error(
-        "{path} builds no module; add these two lines to it:\n  [lib]\n  crate-type = [\"cdylib\"]",
-        path = .0.display()
-    )]
-    NoModule(PathBuf),
+    NoProject(PathBuf),
+    /// The language's own word on it.
+    #[error(transparent)]
+    Crate(#[from] super::rust::CrateError),
+    /// Its manifest says nothing that can be used.
+    #[error("{path}: {reason}", path = .0.display(), reason = .1)]
+    BadManifest(PathBuf, String),
 }
 
-fn listed(members: &[String]) -> String {
-    if members.is_empty() { String::new() } else { format!(": {}", members.join(", ")) }
-}
-
-/// A crate that builds a module.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Project {
-    /// As cargo tells packages apart.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// Where cargo puts what it builds for this project.
-    pub target_directory: PathBuf,
-}
-
-/// What `cargo metadata` prints, as far as it matters.
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-    target_directory: PathBuf,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    id: String,
-    name: String,
-    manifest_path: PathBuf,
-    targets: Vec<Target>,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    crate_types: Vec<String>,
-}
-
-/// The absolute path of the folder's `Cargo.toml`.
-///
-/// # Errors
-/// Where there is none.
-pub(super) fn manifest(directory: &Path) -> Result<PathBuf, ProjectError> {
-    let folder = directory.canonicalize().map_err(|_| ProjectError::NoFolder(directory.to_owned()))?;
-    if !folder.is_dir() {
-        return Err(ProjectError::NoFolder(directory.to_owned()));
-    }
-    let manifest = folder.join("Cargo.toml");
-    if manifest.is_file() { Ok(manifest) } else { Err(ProjectError::NoManifest(directory.to_owned())) }
-}
-
-impl Project {
-    /// Asks cargo, without network.
-    pub fn read(cargo: &Cargo<'_>, manifest: &Path) -> Result<Project, ProjectError> {
-        let json = cargo.metadata(manifest).ok_or_else(|| ProjectError::BadManifest(manifest.to_owned()))?;
-        Self::from_metadata(&json, manifest)
-    }
-
-    fn from_metadata(json: &[u8], manifest: &Path) -> Result<Project, ProjectError> {
-        let metadata: Metadata =
-            serde_json::from_slice(json).map_err(|_| ProjectError::BadManifest(manifest.to_owned()))?;
-        let (own, others): (Vec<_>, Vec<_>) =
-            metadata.packages.into_iter().partition(|package| package.manifest_path == manifest);
-        let Some(package) = own.into_iter().next() else {
-            let folders = others.iter().filter_map(|package| package.manifest_path.parent());
-            let folders = folders.map(|folder| folder.display().to_string()).collect();
-            return Err(ProjectError::NoPackage(manifest.to_owned(), folders));
-        };
-        if !package.targets.iter().any(|target| target.crate_types.iter().any(|kind| kind == "cdylib")) {
-            return Err(ProjectError::NoModule(manifest.to_owned()));
+/// What each language has, without repeats.
+fn joined(what: fn(Language) -> &'static str, between: &str) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for word in Language::ALL.iter().map(|language| what(*language)) {
+        if !words.contains(&word) {
+            words.push(word);
         }
-        Ok(Project { id: package.id, name: package.name, target_directory: metadata.target_directory })
     }
+    words.join(between)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(crate_type: &str, manifest: &str) -> Result<Project, ProjectError> {
-        let json = serde_json::json!({
-            "packages": [
-                {
-                    "id": "path+file:///w/orders#0.1.0", "name": "orders", "manifest_path": "/w/orders/Cargo.toml",
-                    "targets": [{ "crate_types": [crate_type], "name": "orders" }, { "crate_types": ["bin"] }],
-                    "version": "0.1.0",
-                },
-                { "id": "o", "name": "other", "manifest_path": "/w/other/Cargo.toml", "targets": [] },
-            ],
-            "resolve": null,
-            "target_directory": "/w/target",
-        });
-        Project::from_metadata(json.to_string().as_bytes(), Path::new(manifest))
-    }
-
-    #[test]
-    fn the_package_of_the_folder_is_found() {
-        let project = read("cdylib", "/w/orders/Cargo.toml").unwrap();
-        assert_eq!((project.name.as_str(), project.id.as_str()), ("orders", "path+file:///w/orders#0.1.0"));
-        assert_eq!(project.target_directory, Path::new("/w/target"));
-    }
-
-    #[test]
-    fn a_package_without_a_module_is_told_what_to_add() {
-        let error = read("rlib", "/w/orders/Cargo.toml").unwrap_err().to_string();
-        assert!(error.starts_with("/w/orders/Cargo.toml builds no module"), "{error}");
-        assert!(error.ends_with("\n  [lib]\n  crate-type = [\"cdylib\"]"), "{error}");
-    }
-
-    #[test]
-    fn a_workspace_names_its_packages() {
-        let error = read("cdylib", "/w/Cargo.toml").unwrap_err().to_string();
-        assert!(error.ends_with("name the folder of one: /w/orders, /w/other"), "{error}");
-    }
-
-    #[test]
-    fn what_is_missing_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = manifest(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("no Cargo.toml in ") && error.contains("sandbus new NAME"), "{error}");
-        let missing = manifest(&folder.path().join("missing"));
-        assert!(matches!(missing, Err(ProjectError::NoFolder(_))));
-        std::fs::write(folder.path().join("Cargo.toml"), "").unwrap();
-        let found = manifest(folder.path()).unwrap();
-        assert!(found.is_absolute());
-        assert!(matches!(manifest(&found), Err(ProjectError::NoFolder(_))));
-    }
+/// What a language's tools made of a project.
+#[derive(Debug)]
+pub(super) struct Module {
+    /// The project's name.
+    pub name: String,
+    /// Where what is built of this project goes; absolute.
+    pub target_directory: PathBuf,
+    /// A component, or a core module that carries its interface.
+    pub bytes: Vec<u8>,
 }

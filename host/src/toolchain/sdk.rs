@@ -1,40 +1,67 @@
-//! The SDK and the contract, embedded. Only sources: on a developer's machine the SDK's folder may hold build output.
+//! The SDKs and the contract, embedded. Only sources: on a developer's machine an SDK's folder may hold build output.
 
 use include_dir::{Dir, DirEntry, include_dir};
 
-static SOURCE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/rust/src");
-static SDK_WIT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/rust/wit");
-static CONTRACT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../wit");
+use super::language::Language;
 
-/// The versions that the SDK was tested with.
-pub(super) const LOCK: &str = include_str!("../../../guest-sdk/rust/Cargo.lock");
+/// Sources below a folder: where they stand in a project, and of which kinds they are.
+pub(super) struct Sources {
+    pub dir: Dir<'static>,
+    place: &'static str,
+    kinds: &'static [&'static str],
+}
 
-const SINGLE: [(&str, &[u8]); 3] = [
-    ("LICENSE", include_bytes!("../../../LICENSE")),
-    ("guest-sdk/rust/Cargo.toml", include_bytes!("../../../guest-sdk/rust/Cargo.toml")),
-    ("guest-sdk/rust/README.md", include_bytes!("../../../guest-sdk/rust/README.md")),
-];
+/// The contract, and what every SDK takes besides.
+pub(super) static CONTRACT: Sources =
+    Sources { dir: include_dir!("$CARGO_MANIFEST_DIR/../wit"), place: "wit", kinds: &["wit"] };
+pub(super) static SDK_WIT: Sources =
+    Sources { dir: include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/wit"), place: "guest-sdk/wit", kinds: &["wit"] };
 
-/// Every file by its path below the folder of the SDK, in which the contract has the place that the SDK expects.
-pub(super) fn files() -> Vec<(String, &'static [u8])> {
-    let mut files: Vec<_> = SINGLE.iter().map(|(path, bytes)| ((*path).to_owned(), *bytes)).collect();
-    for (dir, place, kind) in
-        [(&SOURCE, "guest-sdk/rust/src", "rs"), (&SDK_WIT, "guest-sdk/rust/wit", "wit"), (&CONTRACT, "wit", "wit")]
-    {
-        collect(dir, place, kind, &mut files);
+static RUST: [Sources; 1] = [Sources {
+    dir: include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/rust/src"),
+    place: "guest-sdk/rust/src",
+    kinds: &["rs"],
+}];
+
+/// The versions that the Rust SDK was tested with.
+pub(super) const RUST_LOCK: &str = include_str!("../../../guest-sdk/rust/Cargo.lock");
+
+/// A file by its path below the folder of the SDK.
+type File = (String, &'static [u8]);
+
+const LICENSE: (&str, &[u8]) = ("LICENSE", include_bytes!("../../../LICENSE"));
+
+/// Every file of a language's SDK by its path below the folder of the SDK, in which the contract has the place that the SDK
+/// expects.
+pub(super) fn files(language: Language) -> Vec<File> {
+    let (sources, single): (&[Sources], &[(&str, &[u8])]) = match language {
+        Language::Rust => (
+            &RUST,
+            &[
+                ("guest-sdk/rust/Cargo.toml", include_bytes!("../../../guest-sdk/rust/Cargo.toml")),
+                ("guest-sdk/rust/README.md", include_bytes!("../../../guest-sdk/rust/README.md")),
+            ],
+        ),
+    };
+    let single = std::iter::once(&LICENSE).chain(single);
+    let mut files: Vec<_> = single.map(|(path, bytes)| ((*path).to_owned(), *bytes)).collect();
+    for sources in [&CONTRACT, &SDK_WIT].into_iter().chain(sources) {
+        collect(&sources.dir, sources, &mut files);
     }
     files
 }
 
-/// Files of that kind alone: an editor's backup is none of the SDK.
-fn collect(dir: &Dir<'static>, place: &str, kind: &str, files: &mut Vec<(String, &'static [u8])>) {
+/// Files of those kinds alone: an editor's backup is none of the SDK.
+fn collect(dir: &Dir<'static>, sources: &Sources, files: &mut Vec<File>) {
     for entry in dir.entries() {
         match entry {
-            DirEntry::Dir(dir) => collect(dir, place, kind, files),
-            DirEntry::File(file) if file.path().extension().is_some_and(|extension| extension == kind) => {
-                files.push((format!("{place}/{}", file.path().display()), file.contents()));
+            DirEntry::Dir(dir) => collect(dir, sources, files),
+            DirEntry::File(file) => {
+                let kind = file.path().extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+                if sources.kinds.contains(&kind) {
+                    files.push((format!("{}/{}", sources.place, file.path().display()), file.contents()));
+                }
             }
-            DirEntry::File(_) => {}
         }
     }
 }
@@ -45,21 +72,26 @@ mod tests {
 
     #[test]
     fn the_whole_sdk_is_there_and_nothing_else() {
-        let files = files();
-        let has = |path: &str| files.iter().any(|(name, bytes)| name == path && !bytes.is_empty());
-        for path in [
-            "LICENSE",
-            "guest-sdk/rust/Cargo.toml",
-            "guest-sdk/rust/src/lib.rs",
-            "guest-sdk/rust/src/host/wasm.rs",
-            "guest-sdk/rust/wit/world.wit",
-            "guest-sdk/rust/wit/deps/clocks.wit",
-            "wit/handler.wit",
-        ] {
-            assert!(has(path), "{path} is not embedded");
+        for language in Language::ALL {
+            let files = files(*language);
+            let has = |path: &str| files.iter().any(|(name, bytes)| name == path && !bytes.is_empty());
+            let own: &[&str] = match language {
+                Language::Rust => {
+                    &["guest-sdk/rust/Cargo.toml", "guest-sdk/rust/src/lib.rs", "guest-sdk/rust/src/host/wasm.rs"]
+                }
+            };
+            for path in own.iter().chain(&[
+                "LICENSE",
+                "wit/handler.wit",
+                "guest-sdk/wit/world.wit",
+                "guest-sdk/wit/deps/io.wit",
+            ]) {
+                assert!(has(path), "{path} is not embedded");
+            }
+            let total: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
+            assert!(total < 1 << 20, "{total} bytes: that is more than sources");
+            let built = ["target/", "..", "node_modules/", "__pycache__/"];
+            assert!(files.iter().all(|(path, _)| !built.iter().any(|folder| path.contains(folder))));
         }
-        let total: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
-        assert!(total < 1 << 20, "{total} bytes: that is more than sources");
-        assert!(files.iter().all(|(path, _)| !path.contains("target/") && !path.contains("..")));
     }
 }

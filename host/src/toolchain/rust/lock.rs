@@ -1,12 +1,12 @@
 //! The `Cargo.lock` of a new project: the SDK's own, which was tested, with the project's crate added. So a project
 //! starts from known versions, and needs no look at a registry for those that are on the machine already.
 
-use super::name::ProjectName;
+use super::super::name::ProjectName;
 
 const ENTRY: &str = "[[package]]\n";
 
 /// The SDK's lock file with an entry for the project, sorted by name as cargo wants it.
-pub(super) fn with_project(sdk: &str, name: &ProjectName) -> String {
+pub(in crate::toolchain) fn with_project(sdk: &str, name: &ProjectName) -> String {
     let mut parts = sdk.split(ENTRY);
     let head = parts.next().unwrap_or_default();
     let mut entries: Vec<String> = parts.map(|entry| format!("{}\n", entry.trim_end())).collect();
@@ -23,6 +23,7 @@ fn named(entry: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::language::Language;
     use super::*;
 
     const SDK: &str = "# head\nversion = 4\n\n[[package]]\nname = \"anyhow\"\nversion = \"1.0.1\"\n\n\
@@ -30,7 +31,7 @@ mod tests {
 
     #[test]
     fn the_project_stands_where_cargo_would_put_it() {
-        let lock = with_project(SDK, &ProjectName::new("orders").unwrap());
+        let lock = with_project(SDK, &ProjectName::new("orders", Language::Rust).unwrap());
         let names: Vec<&str> = lock.lines().filter_map(|line| line.strip_prefix("name = ")).collect();
         assert_eq!(names, ["\"anyhow\"", "\"orders\"", "\"serde\""]);
         let own = "\n[[package]]\nname = \"orders\"\nversion = \"0.1.0\"\n\

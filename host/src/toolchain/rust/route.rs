@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::super::readiness::Readiness;
+
 /// What handlers are compiled for.
 pub(super) const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -108,6 +110,18 @@ pub(super) fn choose(machine: &dyn Machine, route: Option<Route>, say: &dyn Fn(&
         }
     }
     Err(NoCompiler(closed))
+}
+
+/// The compiler that [`choose`] would take without touching the machine, or else what it would do.
+pub(super) fn look(machine: &dyn Machine) -> Result<Compiler, Readiness> {
+    match machine.path_is_ready() {
+        Ok(()) => Ok(Compiler::InPath),
+        Err(_) if machine.debian_is_ready() => Ok(Compiler::Debian),
+        Err(reason) if machine.has_rustup() => {
+            Err(Readiness::Installs(format!("{reason}, else Debian's packages by apt-get")))
+        }
+        Err(reason) => Err(Readiness::Missing(format!("{reason}; or apt-get installs Debian's packages as root"))),
+    }
 }
 
 fn by_rustup(machine: &dyn Machine, say: &dyn Fn(&str)) -> Result<(), String> {

@@ -1,0 +1,104 @@
+//! The world that SDKs build, `sandbus:sdk/sdk`, for toolchains that do not read WIT themselves: put into a module, or
+//! laid down as one folder.
+
+use std::path::Path;
+use std::{fs, io};
+
+use anyhow::Context as _;
+use include_dir::Dir;
+use wit_component::StringEncoding;
+use wit_parser::{Resolve, UnresolvedPackageGroup, WorldId};
+
+use super::sdk::{CONTRACT, SDK_WIT};
+
+/// What SDKs build.
+const WORLD: &str = "sdk";
+
+/// Writes the interface into a core module whose imports and exports follow it. Imports that the module has not are
+/// left out when a component is made of it.
+///
+/// # Errors
+/// Where the bytes are no module.
+pub(super) fn embed(module: &mut Vec<u8>) -> anyhow::Result<()> {
+    let (resolve, world) = resolved()?;
+    wit_component::embed_component_metadata(module, &resolve, world, StringEncoding::UTF8, false)
+}
+
+/// Writes the package with all that it needs into `folder`, as tools that read WIT expect it: a package in it, the
+/// others in `deps`.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn lay_down(folder: &Path) -> io::Result<()> {
+    let put = |path: &Path, bytes: &[u8]| {
+        let file = folder.join(path);
+        if let Some(parent) = file.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(file, bytes)
+    };
+    for file in SDK_WIT.dir.files().chain(SDK_WIT.dir.dirs().flat_map(Dir::files)) {
+        put(file.path(), file.contents())?;
+    }
+    for file in CONTRACT.dir.files() {
+        put(&Path::new("deps/handler").join(file.path()), file.contents())?;
+    }
+    Ok(())
+}
+
+fn resolved() -> anyhow::Result<(Resolve, WorldId)> {
+    let main = package(&SDK_WIT.dir)?;
+    let mut needed = vec![package(&CONTRACT.dir)?];
+    // Each of these files is a package of its own.
+    for file in SDK_WIT.dir.get_dir("deps").into_iter().flat_map(Dir::files) {
+        needed.push(parsed(&[file])?);
+    }
+    let mut resolve = Resolve::default();
+    let package = resolve.push_groups(main, needed)?;
+    let world = resolve.select_world(&[package], Some(WORLD))?;
+    Ok((resolve, world))
+}
+
+/// The package of all files of a folder.
+fn package(dir: &Dir<'static>) -> anyhow::Result<UnresolvedPackageGroup> {
+    parsed(&dir.files().collect::<Vec<_>>())
+}
+
+fn parsed(files: &[&include_dir::File<'static>]) -> anyhow::Result<UnresolvedPackageGroup> {
+    let mut sources = wit_parser::SourceMap::default();
+    for file in files {
+        sources.push(file.path(), file.contents_utf8().context("WIT is text")?);
+    }
+    sources.parse().map_err(|(sources, error)| anyhow::anyhow!("{}", error.render(&sources)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_world_has_both_ways_and_what_sdks_take() {
+        let (resolve, world) = resolved().unwrap();
+        let names = |items: &wit_parser::IndexMap<wit_parser::WorldKey, wit_parser::WorldItem>| {
+            items.keys().map(|key| resolve.name_world_key(key)).collect::<Vec<_>>()
+        };
+        let exports = names(&resolve.worlds[world].exports);
+        for name in ["descriptor", "typed", "packed"] {
+            assert!(exports.contains(&format!("sandbus:handler/{name}@0.1.0")), "{exports:?}");
+        }
+        let imports = names(&resolve.worlds[world].imports);
+        for name in ["sandbus:handler/batch@0.1.0", "wasi:clocks/wall-clock@0.2.0", "wasi:random/random@0.2.0"] {
+            assert!(imports.iter().any(|import| import == name), "{imports:?}");
+        }
+        assert!(!imports.iter().any(|import| import.starts_with("wasi:http")), "{imports:?}");
+    }
+
+    #[test]
+    fn the_folder_can_be_read_by_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        lay_down(folder.path()).unwrap();
+        let mut resolve = Resolve::default();
+        let (package, _) = resolve.push_dir(folder.path()).unwrap();
+        resolve.select_world(&[package], Some(WORLD)).unwrap();
+    }
+}

@@ -1,0 +1,71 @@
+//! The languages that `sandbus new` and `sandbus build` know, and by which file a project is told to be of one.
+
+use std::path::Path;
+
+use super::project::ProjectError;
+
+/// A language that handlers are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Language {
+    /// Rust, by cargo.
+    Rust,
+}
+
+impl Language {
+    /// Each of them, in the order in which people are told.
+    pub const ALL: &'static [Language] = &[Language::Rust];
+
+    /// As it is typed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::Rust => "rust",
+        }
+    }
+
+    /// As people write it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Language::Rust => "Rust",
+        }
+    }
+
+    /// The file that every project of this language has in its folder. Where a folder has that of several, the first of
+    /// [`Language::ALL`] counts.
+    #[must_use]
+    pub fn marker(self) -> &'static str {
+        match self {
+            Language::Rust => "Cargo.toml",
+        }
+    }
+
+    /// That of the project in this folder.
+    ///
+    /// # Errors
+    /// Where there is no such folder, or it is the project of no language.
+    pub fn of_project(folder: &Path) -> Result<Language, ProjectError> {
+        if !folder.is_dir() {
+            return Err(ProjectError::NoFolder(folder.to_owned()));
+        }
+        let is_of = |language: &&Language| folder.join(language.marker()).is_file();
+        Self::ALL.iter().find(is_of).copied().ok_or_else(|| ProjectError::NoProject(folder.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_is_known_by_its_file() {
+        for language in Language::ALL {
+            let folder = tempfile::tempdir().unwrap();
+            assert!(matches!(Language::of_project(folder.path()), Err(ProjectError::NoProject(_))));
+            std::fs::write(folder.path().join(language.marker()), "").unwrap();
+            assert_eq!(Language::of_project(folder.path()).unwrap(), *language);
+            let file = folder.path().join(language.marker());
+            assert!(matches!(Language::of_project(&file), Err(ProjectError::NoFolder(_))));
+        }
+    }
+}
