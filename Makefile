@@ -3,7 +3,8 @@
 
 CARGO ?= cargo
 SANDBUS := target/release/sandbus
-EXAMPLES := $(wildcard examples/*/rust)
+# Each in the folder of its language.
+EXAMPLES := $(patsubst %/,%,$(wildcard examples/*/*/))
 COMPONENTS := target/components
 # Guests have a target folder of their own: another workspace, and now and then another compiler.
 GUESTS := $(CURDIR)/target/guests
@@ -36,16 +37,21 @@ host: setup
 	@test -e $(SANDBUS) || echo '==> Building the host. The first build compiles some 350 crates: 5 to 12 minutes on 2 cores.'
 	@$(CARGO) build --release --workspace
 
-.PHONY: build
-build: host
-	@mkdir -p $(COMPONENTS)
-	@for example in $(EXAMPLES); do \
-		name=$$(basename $$(dirname $$example))-rust; \
+# examples/NAME/LANGUAGE is built to NAME-LANGUAGE.wasm.
+build_examples = @mkdir -p $(COMPONENTS); \
+	for example in $(1); do \
+		name=$$(basename $$(dirname $$example))-$$(basename $$example); \
 		CARGO_TARGET_DIR=$(GUESTS) $(SANDBUS) build $$example --output $(COMPONENTS)/$$name.wasm || exit $$?; \
 	done
 
+.PHONY: build
+build: host
+	$(call build_examples,$(EXAMPLES))
+
+# The examples that the demo runs are Rust: no other language's tools are needed.
 .PHONY: demo
-demo: build
+demo: host
+	$(call build_examples,$(filter %/rust,$(EXAMPLES)))
 	@$(SANDBUS) demo
 
 .PHONY: test

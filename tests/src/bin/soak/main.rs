@@ -32,6 +32,10 @@ struct Arguments {
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
 
+    /// Only the cases of these names, for whoever looks for the one that makes memory grow
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    cases: Vec<String>,
+
     /// Where all samples are written, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -71,6 +75,7 @@ struct Topics {
 }
 
 struct Soak {
+    cases: Vec<&'static Case>,
     host: Host,
     topics: Topics,
     configuration: String,
@@ -102,7 +107,10 @@ fn main() -> ExitCode {
     host.wait_ready(SOON);
     let configuration = fs::read_to_string(host.directory().join("sandbus.toml")).expect("a configuration");
     let load = Steady::start(&connection, topics.good.name(), arguments.rate, mixed);
-    let mut soak = Soak { host, topics, configuration, start: Instant::now(), samples: Vec::new(), files: 0 };
+    let wanted = |case: &&Case| arguments.cases.is_empty() || arguments.cases.iter().any(|name| name == case.name);
+    let cases: Vec<_> = CASES.iter().filter(|case| case.ends.is_loaded()).filter(wanted).collect();
+    assert!(!cases.is_empty(), "there are no cases of the names {:?}", arguments.cases);
+    let mut soak = Soak { cases, host, topics, configuration, start: Instant::now(), samples: Vec::new(), files: 0 };
     soak.run(Duration::from_secs(arguments.minutes * 60));
 
     soak.reconfigure(&[]);
@@ -126,12 +134,6 @@ fn main() -> ExitCode {
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// How long it takes until each case has been there, and none.
-fn round() -> Duration {
-    let waves = CASES.iter().filter(|case| case.ends.is_loaded()).count().div_ceil(TOGETHER) + 1;
-    WAVE * u32::try_from(waves).expect("a small number")
-}
-
 fn configuration(connection: &Connection, topics: &Topics, group: &str) -> String {
     let results = topics.results.name();
     let handler = |name: &str, keys: &str| {
@@ -151,10 +153,15 @@ fn configuration(connection: &Connection, topics: &Topics, group: &str) -> Strin
 }
 
 impl Soak {
+    /// How long it takes until each case has been there, and none.
+    fn round(&self) -> Duration {
+        WAVE * u32::try_from(self.cases.len().div_ceil(TOGETHER) + 1).expect("a small number")
+    }
+
     fn run(&mut self, time: Duration) {
         println!("   s   RSS MiB   fds  threads    lag     acks   faults  reloads  refused");
-        let loaded: Vec<_> = CASES.iter().filter(|case| case.ends.is_loaded()).collect();
-        let mut waves = loaded.chunks(TOGETHER).chain([&[][..]]).cycle();
+        let cases = self.cases.clone();
+        let mut waves = cases.chunks(TOGETHER).chain([&[][..]]).cycle();
         let mut present: &[&Case] = &[];
         let mut due = [Duration::ZERO; 4];
         let mut events = 0;
@@ -289,7 +296,10 @@ impl Soak {
         let rise = hourly * whole * 2.0 / 3.0 / 3600.0;
         let allowed = RISE.0.max(RISE.1 * mean);
         if points.len() < 2 {
-            println!("too short to say whether memory rises: the cases take {} s to come round", round().as_secs());
+            println!(
+                "too short to say whether memory rises: the cases take {} s to come round",
+                self.round().as_secs()
+            );
         } else if rise > allowed {
             wrong.push(format!("memory rises: by {rise:.1} MiB over the last two thirds; {allowed:.1} is allowed"));
         }
