@@ -32,6 +32,7 @@ pub mod meter;
 pub mod output;
 pub mod pool;
 pub mod ports;
+pub mod preview1;
 pub mod state;
 
 use cache::Cache;

@@ -17,6 +17,7 @@ use super::cache::{Digest, digest_of, hexadecimal};
 use super::code::Source;
 use super::instance::Instance;
 use super::ports::excerpt;
+use super::preview1;
 use super::state::{GuestState, HandlerSettings};
 use crate::config::Pattern;
 use crate::delivery::verdict::FaultKind;
@@ -345,19 +346,47 @@ pub fn componentize(bytes: Vec<u8>) -> Result<Vec<u8>, LoadError> {
     if !Parser::is_core_wasm(&bytes) {
         return Err(LoadError::NotWasm(guess(&bytes)));
     }
-    let describes = |payload: wasmparser::Result<Payload<'_>>| match payload {
-        Ok(Payload::CustomSection(section)) => section.name().starts_with("component-type"),
-        _ => false,
-    };
-    if !Parser::new(0).parse_all(&bytes).any(describes) {
+    let wrap = |error: anyhow::Error| LoadError::Wrap(format!("{error:#}"));
+    let core = CoreModule::read(&bytes);
+    if !core.describes_itself {
         return Err(LoadError::Wrap("it does not say what its interface is".into()));
     }
-    let wrap = |error: anyhow::Error| LoadError::Wrap(format!("{error:#}"));
-    wit_component::ComponentEncoder::default()
-        .validate(true)
-        .module(&bytes)
-        .and_then(|encoder| encoder.encode())
-        .map_err(wrap)
+    let mut encoder = wit_component::ComponentEncoder::default();
+    let mut encoder = encoder.validate(true).module(&bytes).map_err(wrap)?;
+    if core.wants_preview1 {
+        encoder = preview1::module().and_then(|adapter| encoder.adapter(preview1::NAME, &adapter)).map_err(wrap)?;
+    }
+    encoder.encode().map_err(wrap)
+}
+
+/// What matters of a core module before it is made a component.
+#[derive(Default)]
+struct CoreModule {
+    /// Whether it carries its interface.
+    describes_itself: bool,
+    /// Whether it imports anything of WASI preview 1.
+    wants_preview1: bool,
+}
+
+impl CoreModule {
+    /// Reads as far as the bytes are valid: what is wrong with them, their encoder says.
+    fn read(bytes: &[u8]) -> CoreModule {
+        let mut module = CoreModule::default();
+        for payload in Parser::new(0).parse_all(bytes) {
+            match payload {
+                Ok(Payload::CustomSection(section)) => {
+                    module.describes_itself |= section.name().starts_with("component-type");
+                }
+                Ok(Payload::ImportSection(imports)) => {
+                    let mut imports = imports.into_imports().filter_map(Result::ok);
+                    module.wants_preview1 |= imports.any(|import| import.module == preview1::NAME);
+                }
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        module
+    }
 }
 
 /// What bytes are that are no WebAssembly, by how they begin.
