@@ -115,9 +115,11 @@ impl Bindings {
         let result = signature.results.first().map(|ty| format!(" {}", flat(*ty))).unwrap_or_default();
         self.docs(&name, &function.docs);
         let module = self.resolve.id_of(interface).unwrap();
+        // What answers through memory may call the allocator, and so move the stack of whoever waits for it.
+        let noescape = if function.result.is_none() { "//go:noescape\n" } else { "" };
         writeln!(
             self.text,
-            "//\n//go:wasmimport {module} {}\n//go:noescape\nfunc {name}({}){result}",
+            "//\n//go:wasmimport {module} {}\n{noescape}func {name}({}){result}",
             function.name,
             parameters.join(", ")
         )

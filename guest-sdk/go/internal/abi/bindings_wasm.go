@@ -33,8 +33,8 @@ type Level uint32
 const (
 	LevelTrace Level = 0
 	LevelDebug Level = 1
-	LevelInfo Level = 2
-	LevelWarn Level = 3
+	LevelInfo  Level = 2
+	LevelWarn  Level = 3
 	LevelError Level = 4
 )
 
@@ -47,30 +47,26 @@ func LoggingLog(p0 uint32, p1 unsafe.Pointer, p2 uint32)
 // ConfigGetResult is what ConfigGet answers.
 type ConfigGetResult = Option[Slice]
 
-
 var _ [12]byte = [unsafe.Sizeof(ConfigGetResult{})]byte{}
 
 // ConfigGet: The value of a key, if it is set. Numbers and booleans read as TOML writes them.
 //
 //go:wasmimport sandbus:handler/config@0.1.0 get
-//go:noescape
 func ConfigGet(p0 unsafe.Pointer, p1 uint32, p2 unsafe.Pointer)
 
 // ConfigEntriesResult is what ConfigEntries answers.
 type ConfigEntriesResult = Slice
-
 
 var _ [8]byte = [unsafe.Sizeof(ConfigEntriesResult{})]byte{}
 
 // ConfigEntries: Every key with its value, sorted by key.
 //
 //go:wasmimport sandbus:handler/config@0.1.0 entries
-//go:noescape
 func ConfigEntries(p0 unsafe.Pointer)
 
 // Header: One Kafka header. Names may repeat; the order is the record's own.
 type Header struct {
-	Name Slice
+	Name  Slice
 	Value Option[Slice]
 }
 
@@ -78,30 +74,30 @@ var _ [20]byte = [unsafe.Sizeof(Header{})]byte{}
 
 // Event: One Kafka record, as a handler sees it.
 type Event struct {
-	Topic Slice
+	Topic     Slice
 	Partition uint32
-	Offset uint64
+	Offset    uint64
 	Timestamp Option[uint64]
-	Key Option[Slice]
-	Value Option[Slice]
-	Headers Slice
-	Id Slice
+	Key       Option[Slice]
+	Value     Option[Slice]
+	Headers   Slice
+	Id        Slice
 	EventType Slice
-	Attempt uint32
+	Attempt   uint32
 }
 
 var _ [96]byte = [unsafe.Sizeof(Event{})]byte{}
 
 // Verdict says: What becomes of the event.
 type Verdict struct {
-	Case uint8
+	Case    uint8
 	Payload [2]uint64
 }
 
 const (
-	VerdictAck = 0
-	VerdictSkip = 1
-	VerdictRetry = 2
+	VerdictAck        = 0
+	VerdictSkip       = 1
+	VerdictRetry      = 2
 	VerdictDeadLetter = 3
 )
 
@@ -115,7 +111,7 @@ var _ [24]byte = [unsafe.Sizeof(Verdict{})]byte{}
 
 // Error: The try failed; the host retries it as configured, then sends it to the dead letters.
 type Error struct {
-	Kind Slice
+	Kind    Slice
 	Message Slice
 }
 
@@ -123,7 +119,7 @@ var _ [16]byte = [unsafe.Sizeof(Error{})]byte{}
 
 // Refusal: Why the host did not do what an import was asked for. The try goes on.
 type Refusal struct {
-	Code Slice
+	Code    Slice
 	Message Slice
 }
 
@@ -131,9 +127,9 @@ var _ [16]byte = [unsafe.Sizeof(Refusal{})]byte{}
 
 // Message: A record to send. The partition is chosen from the key as Kafka's own clients do (murmur2).
 type Message struct {
-	Topic Slice
-	Key Option[Slice]
-	Value Option[Slice]
+	Topic   Slice
+	Key     Option[Slice]
+	Value   Option[Slice]
 	Headers Slice
 }
 
@@ -141,12 +137,12 @@ var _ [40]byte = [unsafe.Sizeof(Message{})]byte{}
 
 // PublishSendResult is what PublishSend answers.
 type PublishSendResult struct {
-	Case uint8
+	Case    uint8
 	Payload [4]uint32
 }
 
 const (
-	PublishSendResultOk = 0
+	PublishSendResultOk  = 0
 	PublishSendResultErr = 1
 )
 
@@ -158,17 +154,16 @@ var _ [20]byte = [unsafe.Sizeof(PublishSendResult{})]byte{}
 // PublishSend: Takes the message into the try's outbox. Refusals: `denied`, `too_large`, `bad_topic`.
 //
 //go:wasmimport sandbus:handler/publish@0.1.0 send
-//go:noescape
 func PublishSend(p0 unsafe.Pointer, p1 uint32, p2 uint32, p3 unsafe.Pointer, p4 uint32, p5 uint32, p6 unsafe.Pointer, p7 uint32, p8 unsafe.Pointer, p9 uint32, p10 unsafe.Pointer)
 
 // MetricsCounterAddResult is what MetricsCounterAdd answers.
 type MetricsCounterAddResult struct {
-	Case uint8
+	Case    uint8
 	Payload [4]uint32
 }
 
 const (
-	MetricsCounterAddResultOk = 0
+	MetricsCounterAddResultOk  = 0
 	MetricsCounterAddResultErr = 1
 )
 
@@ -180,17 +175,16 @@ var _ [20]byte = [unsafe.Sizeof(MetricsCounterAddResult{})]byte{}
 // MetricsCounterAdd: Adds to `sandbus.guest.counter.<name>`.
 //
 //go:wasmimport sandbus:handler/metrics@0.1.0 counter-add
-//go:noescape
 func MetricsCounterAdd(p0 unsafe.Pointer, p1 uint32, p2 uint64, p3 unsafe.Pointer, p4 uint32, p5 unsafe.Pointer)
 
 // MetricsHistogramRecordResult is what MetricsHistogramRecord answers.
 type MetricsHistogramRecordResult struct {
-	Case uint8
+	Case    uint8
 	Payload [4]uint32
 }
 
 const (
-	MetricsHistogramRecordResultOk = 0
+	MetricsHistogramRecordResultOk  = 0
 	MetricsHistogramRecordResultErr = 1
 )
 
@@ -202,17 +196,16 @@ var _ [20]byte = [unsafe.Sizeof(MetricsHistogramRecordResult{})]byte{}
 // MetricsHistogramRecord: Records a value in `sandbus.guest.histogram.<name>`. Must be finite.
 //
 //go:wasmimport sandbus:handler/metrics@0.1.0 histogram-record
-//go:noescape
 func MetricsHistogramRecord(p0 unsafe.Pointer, p1 uint32, p2 float64, p3 unsafe.Pointer, p4 uint32, p5 unsafe.Pointer)
 
 // MetricsUpdownAddResult is what MetricsUpdownAdd answers.
 type MetricsUpdownAddResult struct {
-	Case uint8
+	Case    uint8
 	Payload [4]uint32
 }
 
 const (
-	MetricsUpdownAddResultOk = 0
+	MetricsUpdownAddResultOk  = 0
 	MetricsUpdownAddResultErr = 1
 )
 
@@ -224,7 +217,6 @@ var _ [20]byte = [unsafe.Sizeof(MetricsUpdownAddResult{})]byte{}
 // MetricsUpdownAdd: Adds to, or takes from, `sandbus.guest.updown.<name>`.
 //
 //go:wasmimport sandbus:handler/metrics@0.1.0 updown-add
-//go:noescape
 func MetricsUpdownAdd(p0 unsafe.Pointer, p1 uint32, p2 uint64, p3 unsafe.Pointer, p4 uint32, p5 unsafe.Pointer)
 
 // BatchAt: Must be called before the first import call for each event, with the event's index in the
@@ -237,7 +229,7 @@ func BatchAt(p0 uint32)
 
 // Description: The answer of `describe`.
 type Description struct {
-	Events Slice
+	Events     Slice
 	Attributes Slice
 }
 
@@ -245,7 +237,6 @@ var _ [16]byte = [unsafe.Sizeof(Description{})]byte{}
 
 // DescriptorDescribeResult is what DescriptorDescribe answers.
 type DescriptorDescribeResult = Description
-
 
 var _ [16]byte = [unsafe.Sizeof(DescriptorDescribeResult{})]byte{}
 
@@ -259,12 +250,12 @@ func exportDescriptorDescribe() unsafe.Pointer {
 
 // TypedHandleResult is what TypedHandle answers.
 type TypedHandleResult struct {
-	Case uint8
+	Case    uint8
 	Payload [3]uint64
 }
 
 const (
-	TypedHandleResultOk = 0
+	TypedHandleResultOk  = 0
 	TypedHandleResultErr = 1
 )
 
@@ -290,7 +281,6 @@ func exportTypedHandle(p0 unsafe.Pointer) unsafe.Pointer {
 
 // PackedHandleResult is what PackedHandle answers.
 type PackedHandleResult = Slice
-
 
 var _ [8]byte = [unsafe.Sizeof(PackedHandleResult{})]byte{}
 

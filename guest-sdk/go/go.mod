@@ -1,0 +1,3 @@
+module github.com/sandbus/sandbus/guest-sdk/go
+
+go 1.24
