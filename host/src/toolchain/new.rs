@@ -46,6 +46,8 @@ pub fn create(name: &ProjectName, language: Language, directory: &Path) -> Resul
         Language::Rust => {
             write(&directory.join("Cargo.lock"), lock::with_project(sdk::RUST_LOCK, name).as_bytes())?;
         }
+        // The SDK needs nothing but Go's own library.
+        Language::Go => {}
     }
     let mut own = Vec::new();
     for (path, text) in template::files(language, name) {

@@ -38,5 +38,6 @@ impl Readiness {
 pub fn readiness(language: Language) -> Readiness {
     match language {
         Language::Rust => super::rust::readiness(),
+        Language::Go => super::go::readiness(),
     }
 }

@@ -23,6 +23,24 @@ static RUST: [Sources; 1] = [Sources {
     kinds: &["rs"],
 }];
 
+static GO: [Sources; 3] = [
+    Sources {
+        dir: include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/go/sandbus"),
+        place: "guest-sdk/go/sandbus",
+        kinds: &["go"],
+    },
+    Sources {
+        dir: include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/go/sandbustest"),
+        place: "guest-sdk/go/sandbustest",
+        kinds: &["go"],
+    },
+    Sources {
+        dir: include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/go/internal"),
+        place: "guest-sdk/go/internal",
+        kinds: &["go"],
+    },
+];
+
 /// The versions that the Rust SDK was tested with.
 pub(super) const RUST_LOCK: &str = include_str!("../../../guest-sdk/rust/Cargo.lock");
 
@@ -42,6 +60,13 @@ pub(super) fn files(language: Language) -> Vec<File> {
                 ("guest-sdk/rust/README.md", include_bytes!("../../../guest-sdk/rust/README.md")),
             ],
         ),
+        Language::Go => (
+            &GO,
+            &[
+                ("guest-sdk/go/go.mod", include_bytes!("../../../guest-sdk/go/go.mod")),
+                ("guest-sdk/go/README.md", include_bytes!("../../../guest-sdk/go/README.md")),
+            ],
+        ),
     };
     let single = std::iter::once(&LICENSE).chain(single);
     let mut files: Vec<_> = single.map(|(path, bytes)| ((*path).to_owned(), *bytes)).collect();
@@ -58,7 +83,9 @@ fn collect(dir: &Dir<'static>, sources: &Sources, files: &mut Vec<File>) {
             DirEntry::Dir(dir) => collect(dir, sources, files),
             DirEntry::File(file) => {
                 let kind = file.path().extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-                if sources.kinds.contains(&kind) {
+                // Go's tests stand beside what they test, and need files of this repository.
+                let is_test = file.path().to_string_lossy().ends_with("_test.go");
+                if sources.kinds.contains(&kind) && !is_test {
                     files.push((format!("{}/{}", sources.place, file.path().display()), file.contents()));
                 }
             }
@@ -79,6 +106,13 @@ mod tests {
                 Language::Rust => {
                     &["guest-sdk/rust/Cargo.toml", "guest-sdk/rust/src/lib.rs", "guest-sdk/rust/src/host/wasm.rs"]
                 }
+                Language::Go => &[
+                    "guest-sdk/go/go.mod",
+                    "guest-sdk/go/sandbus/handler.go",
+                    "guest-sdk/go/sandbus/config/config.go",
+                    "guest-sdk/go/sandbustest/host.go",
+                    "guest-sdk/go/internal/abi/bindings_wasm.go",
+                ],
             };
             for path in own.iter().chain(&[
                 "LICENSE",
@@ -90,7 +124,7 @@ mod tests {
             }
             let total: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
             assert!(total < 1 << 20, "{total} bytes: that is more than sources");
-            let built = ["target/", "..", "node_modules/", "__pycache__/"];
+            let built = ["target/", "..", "node_modules/", "__pycache__/", "_test.go"];
             assert!(files.iter().all(|(path, _)| !built.iter().any(|folder| path.contains(folder))));
         }
     }

@@ -1,0 +1,7 @@
+module {{name}}
+
+go 1.24
+
+require github.com/sandbus/sandbus/guest-sdk/go v0.0.0
+
+replace github.com/sandbus/sandbus/guest-sdk/go => ./.sandbus/guest-sdk/go
