@@ -18,7 +18,12 @@ const sdk = "sandbus-sdk-go 0.1.0"
 // theInstance is the only one: a component's memory is one instance.
 var theInstance instance
 
+// softLimit is where the garbage collector begins to work harder: below the 64 MiB that a handler has by default, which
+// garbage alone could pass otherwise. There is no environment to set GOMEMLIMIT in.
+const softLimit = 48 << 20
+
 func init() {
+	debug.SetMemoryLimit(softLimit)
 	slog.SetDefault(slog.New(LogHandler()))
 	abi.OnDescriptorDescribe = describe
 	abi.OnTypedHandle = handleTyped
