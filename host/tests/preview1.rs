@@ -88,6 +88,11 @@ fn module(functions: &[&str], data: &str, code: &str) -> Vec<u8> {
 
 /// The same, with one more import.
 fn module_with(more: &str, functions: &[&str], data: &str, code: &str) -> Vec<u8> {
+    allocating(more, functions, data, "", code)
+}
+
+/// The same, which does something in its `cabi_realloc`.
+fn allocating(more: &str, functions: &[&str], data: &str, allocate: &str, code: &str) -> Vec<u8> {
     let answer = r"SBVD\01\00\18\00\20\00\00\00\01\00\00\00\38\00\00\00\00\00\00\00\01\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\ff\ff\ff\ff\00\00\00\00\ff\ff\ff\ff";
     let imports: String = functions.iter().map(|name| import(name)).collect();
     let text = format!(
@@ -98,6 +103,7 @@ fn module_with(more: &str, functions: &[&str], data: &str, code: &str) -> Vec<u8
             (func (export "_initialize") (global.set $up (i32.const 1)))
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
               (if (i32.eqz (global.get $up)) (then unreachable))
+              {allocate}
               (i32.const 65536))
             (func $expect (param $got i32) (param $wanted i32)
               (if (i32.ne (local.get $got) (local.get $wanted)) (then unreachable)))
@@ -360,6 +366,37 @@ fn a_lent_buffer_makes_lines_of_pieces() {
     assert_eq!(ending, Ending::Ack);
     // Eight bytes at most; another level ends a line, and so does its end.
     assert_eq!(lines, ["Warn: panic: o", "Warn: ut of? x", "Warn: goro"]);
+}
+
+/// Which the allocator of a runtime may call that does not know that it must not.
+#[test]
+fn nothing_leaves_while_the_module_allocates() {
+    let may = r#"(import "wasi_snapshot_preview1" "sandbus_may_leave" (func $may (param i32)))"#;
+    let functions = ["clock_time_get", "poll_oneoff", "fd_write", "random_get"];
+    let data = [clock(6000, 1, 1, LATE, 0), r#"(data (i32.const 8192) "lost")"#.to_owned()].concat();
+    let calls = format!(
+        "(call $expect (call $clock_time_get (i32.const 1) (i64.const 1) (i32.const 4096)) (i32.const 0))
+         (call $expect (call $clock_time_get (i32.const 0) (i64.const 1) (i32.const 4104)) (i32.const 0))
+         (call $expect
+           (call $poll_oneoff (i32.const 6000) (i32.const 6100) (i32.const 1) (i32.const 6200)) (i32.const 0))
+         (call $expect (call $clock_time_get (i32.const 1) (i64.const 1) (i32.const 4112)) (i32.const 0))
+         (; Late is later by 20 s, and nobody has waited. ;)
+         (if (i64.ne (i64.sub (i64.load (i32.const 4112)) (i64.load (i32.const 4096))) (i64.const 20000000000))
+           (then unreachable))
+         (call $expect (call $random_get (i32.const 4200) (i32.const 8)) (i32.const 6))
+         {}",
+        write(1, 0, 4).replace("4200", "4300").replace("4096", "4400").replace("4100", "4404")
+    );
+    let code = "(call $expect (call $clock_time_get (i32.const 1) (i64.const 1) (i32.const 4120)) (i32.const 0))
+        (; It never goes back. ;)
+        (if (i64.lt_u (i64.load (i32.const 4120)) (i64.load (i32.const 4112))) (then unreachable))
+        (if (i64.eqz (i64.load (i32.const 4112))) (then unreachable))";
+    let guarded = format!("(call $may (i32.const 0)) {calls} (call $may (i32.const 1)) ");
+    let module = |allocate: &str| allocating(may, &functions, &data, allocate, code);
+    assert_eq!(run(&module(&guarded)), (Ending::Ack, Vec::new()));
+    // Without that word it is a trap.
+    let (ending, _) = run(&module(&calls));
+    assert!(matches!(ending, Ending::Fault { kind: FaultKind::Trap, .. }), "{ending:?}");
 }
 
 #[test]

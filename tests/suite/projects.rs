@@ -4,6 +4,8 @@
 //! The first run compiles the SDK's dependencies, which takes minutes. They stay in `target/projects`; the project and
 //! the SDK are built anew each time.
 
+mod go;
+
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -147,7 +149,7 @@ fn what_cannot_be_made_or_built_is_told_what_to_do() {
         (
             "sandbus build",
             1,
-            "there is no Cargo.toml in .; name the folder of a handler's project, or make one: sandbus new",
+            "there is no Cargo.toml or go.mod in .; name the folder of a handler's project, or make one: sandbus new",
         ),
         ("sandbus build nowhere", 1, "there is no folder nowhere"),
         (

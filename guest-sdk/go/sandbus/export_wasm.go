@@ -46,6 +46,7 @@ var (
 
 // describe says what the component is and wants.
 func describe() unsafe.Pointer {
+	host.Enter()
 	events := make([]abi.Slice, len(component().Events))
 	for i, event := range component().Events {
 		events[i] = host.OfText(event)
@@ -64,6 +65,7 @@ func describe() unsafe.Pointer {
 	}
 	description = abi.Description{Events: host.OfElements(events), Attributes: host.OfElements(attributes)}
 	keptEvents, keptAttributes = events, attributes
+	host.Leave()
 	return unsafe.Pointer(&description)
 }
 
@@ -79,6 +81,7 @@ var (
 
 // handleTyped handles one event by the typed way.
 func handleTyped(given unsafe.Pointer) unsafe.Pointer {
+	host.Enter()
 	theInstance.component = component()
 	event := lift((*abi.Event)(given))
 	host.Release()
@@ -93,6 +96,7 @@ func handleTyped(given unsafe.Pointer) unsafe.Pointer {
 		lower(verdict, typedResult.Ok())
 	}
 	keptVerdict, keptError = verdict, failed
+	host.Leave()
 	return unsafe.Pointer(&typedResult)
 }
 
@@ -142,10 +146,12 @@ func optional(option abi.Option[abi.Slice]) []byte {
 
 // handlePacked handles many events by the packed way.
 func handlePacked(given unsafe.Pointer, length uint32) unsafe.Pointer {
+	host.Enter()
 	theInstance.component = component()
 	bytes := unsafe.Slice((*byte)(given), length)
 	host.Release()
 	keptAnswer = theInstance.runFrame(bytes)
 	packedResult = host.OfBytes(keptAnswer)
+	host.Leave()
 	return unsafe.Pointer(&packedResult)
 }

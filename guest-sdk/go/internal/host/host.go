@@ -63,6 +63,7 @@ func WorkOnNone() { unannounced = none }
 
 // announce tells the host which event calls, if it does not know. It goes before every import that counts for an event.
 func announce() {
+	wait()
 	if unannounced != none {
 		index := unannounced
 		unannounced = none

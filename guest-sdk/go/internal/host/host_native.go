@@ -55,6 +55,8 @@ func Record(with Recorder, work func()) {
 	work()
 }
 
+func wait() {}
+
 func batchAt(index uint32) {
 	if recorder != nil {
 		recorder.BatchAt(index)

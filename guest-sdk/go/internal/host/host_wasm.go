@@ -10,6 +10,33 @@ import (
 
 func batchAt(index uint32) { abi.BatchAt(index) }
 
+// inCall says whether the host may be called: not while it has this module allocate, which may be when the garbage
+// collector runs, or a goroutine that was left behind. While the component is instantiated it may.
+var inCall = true
+
+// Enter and Leave stand at the beginning and the end of each call of the host. The adapter for WASI has to know, too: the
+// runtime reads clocks whenever it likes.
+func Enter() {
+	inCall = true
+	mayLeave(1)
+}
+
+// Leave is the end of what Enter began.
+func Leave() {
+	inCall = false
+	mayLeave(0)
+}
+
+//go:wasmimport wasi_snapshot_preview1 sandbus_may_leave
+func mayLeave(may uint32)
+
+// wait until the host may be called.
+func wait() {
+	for !inCall {
+		runtime.Gosched()
+	}
+}
+
 // Log writes one line.
 func Log(level Level, line string) {
 	announce()
@@ -20,7 +47,9 @@ func Log(level Level, line string) {
 func ConfigGet(key string) (string, bool) {
 	announce()
 	var result abi.ConfigGetResult
+	Leave()
 	abi.ConfigGet(unsafe.Pointer(unsafe.StringData(key)), uint32(len(key)), unsafe.Pointer(&result))
+	Enter()
 	if result.Some == 0 {
 		return "", false
 	}
@@ -33,7 +62,9 @@ func ConfigGet(key string) (string, bool) {
 func ConfigEntries() []Attribute {
 	announce()
 	var result abi.ConfigEntriesResult
+	Leave()
 	abi.ConfigEntries(unsafe.Pointer(&result))
+	Enter()
 	pairs := Elements[abi.Pair[abi.Slice, abi.Slice]](result)
 	entries := make([]Attribute, len(pairs))
 	for i, pair := range pairs {
@@ -62,6 +93,7 @@ func Publish(message *Message) error {
 		isValue = 1
 	}
 	var result abi.PublishSendResult
+	Leave()
 	abi.PublishSend(
 		unsafe.Pointer(unsafe.StringData(message.Topic)), uint32(len(message.Topic)),
 		isKey, unsafe.Pointer(unsafe.SliceData(message.Key)), uint32(len(message.Key)),
@@ -69,6 +101,7 @@ func Publish(message *Message) error {
 		unsafe.Pointer(unsafe.SliceData(headers)), uint32(len(headers)),
 		unsafe.Pointer(&result),
 	)
+	Enter()
 	runtime.KeepAlive(message)
 	if result.Case == abi.PublishSendResultOk {
 		return nil
@@ -81,8 +114,10 @@ func CounterAdd(name string, value uint64, attributes []Attribute) error {
 	announce()
 	pairs, length := pairs(attributes)
 	var result abi.MetricsCounterAddResult
+	Leave()
 	abi.MetricsCounterAdd(
 		unsafe.Pointer(unsafe.StringData(name)), uint32(len(name)), value, pairs, length, unsafe.Pointer(&result))
+	Enter()
 	runtime.KeepAlive(attributes)
 	if result.Case == abi.MetricsCounterAddResultOk {
 		return nil
@@ -95,8 +130,10 @@ func HistogramRecord(name string, value float64, attributes []Attribute) error {
 	announce()
 	pairs, length := pairs(attributes)
 	var result abi.MetricsHistogramRecordResult
+	Leave()
 	abi.MetricsHistogramRecord(
 		unsafe.Pointer(unsafe.StringData(name)), uint32(len(name)), value, pairs, length, unsafe.Pointer(&result))
+	Enter()
 	runtime.KeepAlive(attributes)
 	if result.Case == abi.MetricsHistogramRecordResultOk {
 		return nil
@@ -109,8 +146,10 @@ func UpDownAdd(name string, value int64, attributes []Attribute) error {
 	announce()
 	pairs, length := pairs(attributes)
 	var result abi.MetricsUpdownAddResult
+	Leave()
 	abi.MetricsUpdownAdd(
 		unsafe.Pointer(unsafe.StringData(name)), uint32(len(name)), uint64(value), pairs, length, unsafe.Pointer(&result))
+	Enter()
 	runtime.KeepAlive(attributes)
 	if result.Case == abi.MetricsUpdownAddResultOk {
 		return nil
@@ -138,10 +177,12 @@ func pairs(attributes []Attribute) (unsafe.Pointer, uint32) {
 var held []unsafe.Pointer
 
 // realloc is how the host gets memory for what it passes. Memory is never moved and never freed here: what has been
-// lifted out of it keeps it, and the garbage collector takes it afterwards. Nothing is zeroed twice or copied.
+// lifted out of it keeps it, and the garbage collector takes it afterwards. Until the host calls on, or has answered, it
+// must not be called.
 //
 //go:wasmexport cabi_realloc
 func realloc(old unsafe.Pointer, oldLength, align, length uint32) unsafe.Pointer {
+	Leave()
 	var memory unsafe.Pointer
 	if align == 1 {
 		memory = unsafe.Pointer(unsafe.SliceData(make([]byte, max(length, 1))))
@@ -221,4 +262,6 @@ var lineBuffer [4096]byte
 //go:wasmimport wasi_snapshot_preview1 sandbus_line_buffer
 func lendLineBuffer(buffer unsafe.Pointer, length uint32)
 
-func init() { lendLineBuffer(unsafe.Pointer(&lineBuffer), uint32(len(lineBuffer))) }
+func init() {
+	lendLineBuffer(unsafe.Pointer(&lineBuffer), uint32(len(lineBuffer)))
+}

@@ -4,7 +4,7 @@
 ;; memory. Nor does it ever call into the module, whose runtime may not be up yet. Where an import answers through
 ;; memory, it writes to the place that the module gave for the result, or near it, and puts back what was there.
 ;;
-;; errno: 0 success, 8 badf, 28 inval, 52 nosys, 70 spipe.
+;; errno: 0 success, 6 again, 8 badf, 28 inval, 52 nosys, 70 spipe.
 (module
   (import "sandbus:handler/logging@0.1.0" "log" (func $log (param $level i32) (param $text i32) (param $length i32)))
   (import "wasi:clocks/monotonic-clock@0.2.0" "now" (func $monotonic_now (result i64)))
@@ -15,15 +15,41 @@
   (import "wasi:random/random@0.2.0" "get-random-u64" (func $random (result i64)))
   (import "env" "memory" (memory 0))
 
+  ;; === whether the host may be called ===
+
+  ;; While the host lets the module allocate (`cabi_realloc`), no import may be called: that is a trap. A runtime whose
+  ;; allocator collects garbage does not know, and reads clocks. It says by `sandbus_may_leave` when it may call.
+  (global $may_leave (mut i32) (i32.const 1))
+
+  ;; No function of WASI: until it is called again, clocks stand still and nothing waits or is logged if this is 0.
+  (func (export "sandbus_may_leave") (param $may i32) (global.set $may_leave (local.get $may)))
+
   ;; === clocks ===
+
+  ;; What they showed last: real time, and monotonic.
+  (global $wall (mut i64) (i64.const 0))
+  (global $monotonic (mut i64) (i64.const 0))
 
   ;; Nanoseconds of the clock 0 (real time) or 1 (monotonic). At $scratch 16 bytes are overwritten.
   (func $nanos (param $clock i32) (param $scratch i32) (result i64)
-    (if (local.get $clock) (then (return (call $monotonic_now))))
-    (call $wall_now (local.get $scratch))
-    (i64.add
-      (i64.mul (i64.load (local.get $scratch)) (i64.const 1_000_000_000))
-      (i64.load32_u offset=8 (local.get $scratch))))
+    (local $now i64)
+    (if (local.get $clock)
+      (then
+        (if (global.get $may_leave)
+          (then
+            (local.set $now (call $monotonic_now))
+            ;; Not before what it showed while it stood still.
+            (if (i64.gt_u (local.get $now) (global.get $monotonic))
+              (then (global.set $monotonic (local.get $now))))))
+        (return (global.get $monotonic))))
+    (if (global.get $may_leave)
+      (then
+        (call $wall_now (local.get $scratch))
+        (global.set $wall
+          (i64.add
+            (i64.mul (i64.load (local.get $scratch)) (i64.const 1_000_000_000))
+            (i64.load32_u offset=8 (local.get $scratch))))))
+    (global.get $wall))
 
   (func (export "clock_time_get") (param $clock i32) (param $precision i64) (param $time i32) (result i32)
     (local $before i64)
@@ -74,9 +100,15 @@
       (br_if $next (i32.lt_u (local.get $index) (local.get $count))))
     (if (i64.ne (local.get $least) (i64.const 0))
       (then
-        (local.set $pollable (call $subscribe (local.get $least)))
-        (call $block (local.get $pollable))
-        (call $drop (local.get $pollable))))
+        (if (global.get $may_leave)
+          (then
+            (local.set $pollable (call $subscribe (local.get $least)))
+            (call $block (local.get $pollable))
+            (call $drop (local.get $pollable)))
+          (else
+            ;; As if it had waited, so that whoever waits gets on.
+            (global.set $monotonic (i64.add (global.get $monotonic) (local.get $least)))
+            (global.set $wall (i64.add (global.get $wall) (local.get $least)))))))
     ;; Events are written from the front: never behind a delay that is still to be read.
     (local.set $index (i32.const 0))
     (local.set $event (local.get $events))
@@ -108,6 +140,8 @@
 
   (func (export "random_get") (param $at i32) (param $length i32) (result i32)
     (local $bits i64)
+    ;; Later (again).
+    (if (i32.eqz (global.get $may_leave)) (then (return (i32.const 6))))
     (block $done
       (loop $next
         (br_if $done (i32.lt_u (local.get $length) (i32.const 8)))
@@ -171,8 +205,10 @@
           (then (call $flush))
           (else
             (if (i32.eq (global.get $used) (global.get $room)) (then (call $flush)))
-            (i32.store8 (i32.add (global.get $buffer) (global.get $used)) (local.get $byte))
-            (global.set $used (i32.add (global.get $used) (i32.const 1)))))
+            (if (i32.lt_u (global.get $used) (global.get $room))
+              (then
+                (i32.store8 (i32.add (global.get $buffer) (global.get $used)) (local.get $byte))
+                (global.set $used (i32.add (global.get $used) (i32.const 1)))))))
         (local.set $at (i32.add (local.get $at) (i32.const 1)))
         (local.set $length (i32.sub (local.get $length) (i32.const 1)))
         (br $next))))
@@ -181,7 +217,7 @@
   (func $flush
     (local $at i32) (local $length i32)
     (local.set $length (global.get $used))
-    (if (i32.eqz (local.get $length)) (then (return)))
+    (if (i32.or (i32.eqz (local.get $length)) (i32.eqz (global.get $may_leave))) (then (return)))
     (global.set $used (i32.const 0))
     (if (i32.eqz (call $is_text (global.get $buffer) (local.get $length)))
       (then
@@ -195,6 +231,7 @@
   ;; Logs each line of these bytes where they lie. One that is no text is dropped: the memory is not ours to mend it.
   (func $lines (param $at i32) (param $length i32)
     (local $end i32)
+    (if (i32.eqz (global.get $may_leave)) (then (return)))
     (loop $next
       (if (i32.lt_u (local.get $end) (local.get $length))
         (then
