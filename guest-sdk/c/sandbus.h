@@ -405,11 +405,6 @@ void sandbus_test_expect(const char *file, int line, const sandbus_outcome *outc
 
 /* === generated from wit/ by host/tests/c_bindings.rs, not edited === */
 typedef struct {
-    uint64_t seconds;
-    uint32_t nanoseconds;
-} sandbus_wit_datetime;
-SANDBUS_WIT_SIZE(sandbus_wit_datetime, 16);
-typedef struct {
     uint8_t some;
     sandbus_bytes value;
 } sandbus_wit_option_bytes;
@@ -436,6 +431,11 @@ typedef struct {
     } of;
 } sandbus_wit_result_refusal;
 SANDBUS_WIT_SIZE(sandbus_wit_result_refusal, 20);
+typedef struct {
+    uint64_t seconds;
+    uint32_t nanoseconds;
+} sandbus_wit_datetime;
+SANDBUS_WIT_SIZE(sandbus_wit_datetime, 16);
 typedef struct {
     const sandbus_bytes *at;
     size_t len;
@@ -496,18 +496,6 @@ typedef struct {
 } sandbus_wit_result_verdict_error;
 SANDBUS_WIT_SIZE(sandbus_wit_result_verdict_error, 32);
 
-SANDBUS_WIT_IMPORT("wasi:io/poll@0.2.0", "[method]pollable.block")
-void sandbus_wit_poll_pollable_block(uint32_t self);
-SANDBUS_WIT_IMPORT("wasi:io/poll@0.2.0", "[resource-drop]pollable")
-void sandbus_wit_poll_pollable_drop(uint32_t self);
-SANDBUS_WIT_IMPORT("wasi:clocks/monotonic-clock@0.2.0", "now")
-uint64_t sandbus_wit_monotonic_clock_now(void);
-SANDBUS_WIT_IMPORT("wasi:clocks/monotonic-clock@0.2.0", "subscribe-duration")
-uint32_t sandbus_wit_monotonic_clock_subscribe_duration(uint64_t when);
-SANDBUS_WIT_IMPORT("wasi:clocks/wall-clock@0.2.0", "now")
-void sandbus_wit_wall_clock_now(sandbus_wit_datetime *result);
-SANDBUS_WIT_IMPORT("wasi:random/random@0.2.0", "get-random-u64")
-uint64_t sandbus_wit_random_get_random_u64(void);
 SANDBUS_WIT_IMPORT("sandbus:handler/logging@0.1.0", "log")
 void sandbus_wit_logging_log(uint32_t level, const void *message_at, size_t message_len);
 SANDBUS_WIT_IMPORT("sandbus:handler/config@0.1.0", "get")
@@ -524,6 +512,18 @@ SANDBUS_WIT_IMPORT("sandbus:handler/metrics@0.1.0", "updown-add")
 void sandbus_wit_metrics_updown_add(const void *name_at, size_t name_len, uint64_t value, const void *attributes_at, size_t attributes_len, sandbus_wit_result_refusal *result);
 SANDBUS_WIT_IMPORT("sandbus:handler/batch@0.1.0", "at")
 void sandbus_wit_batch_at(uint32_t index);
+SANDBUS_WIT_IMPORT("wasi:io/poll@0.2.0", "[method]pollable.block")
+void sandbus_wit_poll_pollable_block(uint32_t self);
+SANDBUS_WIT_IMPORT("wasi:io/poll@0.2.0", "[resource-drop]pollable")
+void sandbus_wit_poll_pollable_drop(uint32_t self);
+SANDBUS_WIT_IMPORT("wasi:clocks/monotonic-clock@0.2.0", "now")
+uint64_t sandbus_wit_monotonic_clock_now(void);
+SANDBUS_WIT_IMPORT("wasi:clocks/monotonic-clock@0.2.0", "subscribe-duration")
+uint32_t sandbus_wit_monotonic_clock_subscribe_duration(uint64_t when);
+SANDBUS_WIT_IMPORT("wasi:clocks/wall-clock@0.2.0", "now")
+void sandbus_wit_wall_clock_now(sandbus_wit_datetime *result);
+SANDBUS_WIT_IMPORT("wasi:random/random@0.2.0", "get-random-u64")
+uint64_t sandbus_wit_random_get_random_u64(void);
 SANDBUS_WIT_EXPORT("sandbus:handler/descriptor@0.1.0#describe")
 const sandbus_wit_description *sandbus_wit_descriptor_describe(void);
 SANDBUS_WIT_EXPORT("cabi_post_sandbus:handler/descriptor@0.1.0#describe")
@@ -1662,28 +1662,6 @@ int32_t SANDBUS_LIBC(fd_write)(int32_t fd, int32_t parts, int32_t count, int32_t
     return 0;
 }
 
-/* No file is open but these, and they are no terminal. */
-int32_t SANDBUS_LIBC(fd_fdstat_get)(int32_t fd, int32_t status);
-int32_t SANDBUS_LIBC(fd_fdstat_get)(int32_t fd, int32_t status) {
-    (void)fd, (void)status;
-    return SANDBUS_EBADF;
-}
-
-int32_t SANDBUS_LIBC(fd_close)(int32_t fd);
-int32_t SANDBUS_LIBC(fd_close)(int32_t fd) { return fd == 1 || fd == 2 ? 0 : SANDBUS_EBADF; }
-
-int32_t SANDBUS_LIBC(fd_seek)(int32_t fd, int64_t offset, int32_t whence, int32_t result);
-int32_t SANDBUS_LIBC(fd_seek)(int32_t fd, int64_t offset, int32_t whence, int32_t result) {
-    (void)fd, (void)offset, (void)whence, (void)result;
-    return SANDBUS_EBADF;
-}
-
-int32_t SANDBUS_LIBC(fd_read)(int32_t fd, int32_t parts, int32_t count, int32_t read);
-int32_t SANDBUS_LIBC(fd_read)(int32_t fd, int32_t parts, int32_t count, int32_t read) {
-    (void)fd, (void)parts, (void)count, (void)read;
-    return SANDBUS_EBADF;
-}
-
 int32_t SANDBUS_LIBC(environ_sizes_get)(int32_t count, int32_t size);
 int32_t SANDBUS_LIBC(environ_sizes_get)(int32_t count, int32_t size) {
     *(uint32_t *)(uintptr_t)count = *(uint32_t *)(uintptr_t)size = 0;
@@ -1724,11 +1702,73 @@ int32_t SANDBUS_LIBC(random_get)(int32_t buffer, int32_t len) {
     return 0;
 }
 
+/* Sleeping is waiting for one event of a clock; there is nothing else to wait for. */
+int32_t SANDBUS_LIBC(poll_oneoff)(int32_t asked, int32_t events, int32_t count, int32_t happened);
+int32_t SANDBUS_LIBC(poll_oneoff)(int32_t asked, int32_t events, int32_t count, int32_t happened) {
+    const unsigned char *subscription = (const unsigned char *)(uintptr_t)asked;
+    unsigned char *event = (unsigned char *)(uintptr_t)events;
+    if (count != 1 || subscription[8] != 0) return SANDBUS_EBADF;
+    uint64_t time = sandbus_load64(subscription + 24), now = 0;
+    if ((subscription[40] & 1) != 0)
+        SANDBUS_LIBC(clock_time_get)((int32_t)sandbus_load32(subscription + 16), 0, (int32_t)(uintptr_t)&now);
+    if (time > now) sandbus_sleep_ns(time - now);
+    memset(event, 0, 32);
+    memcpy(event, subscription, 8);
+    *(uint32_t *)(uintptr_t)happened = 1;
+    return 0;
+}
+
 SANDBUS_NORETURN void SANDBUS_LIBC(proc_exit)(int32_t status);
 SANDBUS_NORETURN void SANDBUS_LIBC(proc_exit)(int32_t status) {
     (void)status;
     sandbus_trap("the handler called exit: there is no process to end");
 }
+
+/* There are no other files, no terminal and no network: "bad file descriptor". */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#define SANDBUS_REFUSED(name, ...)          \
+    int32_t SANDBUS_LIBC(name)(__VA_ARGS__); \
+    int32_t SANDBUS_LIBC(name)(__VA_ARGS__) { return SANDBUS_EBADF; }
+SANDBUS_REFUSED(clock_res_get, int32_t a, int32_t b)
+SANDBUS_REFUSED(fd_advise, int32_t a, int64_t b, int64_t c, int32_t d)
+SANDBUS_REFUSED(fd_allocate, int32_t a, int64_t b, int64_t c)
+SANDBUS_REFUSED(fd_datasync, int32_t a)
+SANDBUS_REFUSED(fd_fdstat_set_flags, int32_t a, int32_t b)
+SANDBUS_REFUSED(fd_fdstat_set_rights, int32_t a, int64_t b, int64_t c)
+SANDBUS_REFUSED(fd_filestat_get, int32_t a, int32_t b)
+SANDBUS_REFUSED(fd_filestat_set_size, int32_t a, int64_t b)
+SANDBUS_REFUSED(fd_filestat_set_times, int32_t a, int64_t b, int64_t c, int32_t d)
+SANDBUS_REFUSED(fd_pread, int32_t a, int32_t b, int32_t c, int64_t d, int32_t e)
+SANDBUS_REFUSED(fd_prestat_get, int32_t a, int32_t b)
+SANDBUS_REFUSED(fd_prestat_dir_name, int32_t a, int32_t b, int32_t c)
+SANDBUS_REFUSED(fd_pwrite, int32_t a, int32_t b, int32_t c, int64_t d, int32_t e)
+SANDBUS_REFUSED(fd_readdir, int32_t a, int32_t b, int32_t c, int64_t d, int32_t e)
+SANDBUS_REFUSED(fd_renumber, int32_t a, int32_t b)
+SANDBUS_REFUSED(fd_sync, int32_t a)
+SANDBUS_REFUSED(fd_tell, int32_t a, int32_t b)
+SANDBUS_REFUSED(path_create_directory, int32_t a, int32_t b, int32_t c)
+SANDBUS_REFUSED(path_filestat_get, int32_t a, int32_t b, int32_t c, int32_t d, int32_t e)
+SANDBUS_REFUSED(path_filestat_set_times, int32_t a, int32_t b, int32_t c, int32_t d, int64_t e, int64_t f, int32_t g)
+SANDBUS_REFUSED(path_link, int32_t a, int32_t b, int32_t c, int32_t d, int32_t e, int32_t f, int32_t g)
+SANDBUS_REFUSED(path_open, int32_t a, int32_t b, int32_t c, int32_t d, int32_t e, int64_t f, int64_t g, int32_t h, int32_t i)
+SANDBUS_REFUSED(path_readlink, int32_t a, int32_t b, int32_t c, int32_t d, int32_t e, int32_t f)
+SANDBUS_REFUSED(path_remove_directory, int32_t a, int32_t b, int32_t c)
+SANDBUS_REFUSED(path_rename, int32_t a, int32_t b, int32_t c, int32_t d, int32_t e, int32_t f)
+SANDBUS_REFUSED(path_symlink, int32_t a, int32_t b, int32_t c, int32_t d, int32_t e)
+SANDBUS_REFUSED(path_unlink_file, int32_t a, int32_t b, int32_t c)
+SANDBUS_REFUSED(sock_accept, int32_t a, int32_t b, int32_t c)
+SANDBUS_REFUSED(sock_recv, int32_t a, int32_t b, int32_t c, int32_t d, int32_t e, int32_t f)
+SANDBUS_REFUSED(sock_send, int32_t a, int32_t b, int32_t c, int32_t d, int32_t e)
+SANDBUS_REFUSED(sock_shutdown, int32_t a, int32_t b)
+SANDBUS_REFUSED(sched_yield, void)
+SANDBUS_REFUSED(args_sizes_get, int32_t a, int32_t b)
+SANDBUS_REFUSED(args_get, int32_t a, int32_t b)
+SANDBUS_REFUSED(fd_close, int32_t a)
+SANDBUS_REFUSED(fd_fdstat_get, int32_t a, int32_t b)
+SANDBUS_REFUSED(fd_read, int32_t a, int32_t b, int32_t c, int32_t d)
+SANDBUS_REFUSED(fd_seek, int32_t a, int64_t b, int32_t c, int32_t d)
+#pragma GCC diagnostic pop
 #endif /* __wasm__ */
 
 /* --- the test host --- */

@@ -18,8 +18,8 @@ fn the_header_declares_what_the_contract_has() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut resolve = Resolve::default();
     resolve.push_dir(root.join("wit")).unwrap();
-    let (sdk, _) = resolve.push_dir(root.join("guest-sdk/c/wit")).unwrap();
-    let world = resolve.select_world(&[sdk], None).unwrap();
+    let (sdk, _) = resolve.push_dir(root.join("guest-sdk/wit")).unwrap();
+    let world = resolve.select_world(&[sdk], Some("sdk")).unwrap();
     let made = declarations::declarations(&resolve, world);
 
     let file = root.join("guest-sdk/c/sandbus.h");
