@@ -6,6 +6,7 @@
 //! caller's. Each language has a module of its own; the rest is common to all.
 
 mod build;
+mod c;
 mod command;
 mod go;
 #[allow(dead_code, reason = "for the languages that come next")]
@@ -14,6 +15,7 @@ mod language;
 mod name;
 mod new;
 mod output;
+mod pip;
 mod project;
 mod readiness;
 mod rust;

@@ -4,6 +4,7 @@
 //! The first run compiles the SDK's dependencies, which takes minutes. They stay in `target/projects`; the project and
 //! the SDK are built anew each time.
 
+mod c;
 mod go;
 
 use std::env;

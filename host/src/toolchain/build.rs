@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::c;
 use super::go;
 use super::language::Language;
 use super::output;
@@ -68,6 +69,7 @@ pub fn build(
     let Module { name, target_directory, bytes } = match language {
         Language::Rust => rust::build(&folder, route, say)?,
         Language::Go => go::build(&folder, say)?,
+        Language::C => c::build(&folder, say)?,
     };
     let bytes = componentize(bytes).map_err(|error| BuildError::NoHandler(name.clone(), error.to_string()))?;
     let component = match output {

@@ -11,11 +11,13 @@ pub enum Language {
     Rust,
     /// Go, by its own compiler.
     Go,
+    /// C, by zig or another compiler.
+    C,
 }
 
 impl Language {
     /// Each of them, in the order in which people are told.
-    pub const ALL: &'static [Language] = &[Language::Rust, Language::Go];
+    pub const ALL: &'static [Language] = &[Language::Rust, Language::Go, Language::C];
 
     /// As it is typed.
     #[must_use]
@@ -23,6 +25,7 @@ impl Language {
         match self {
             Language::Rust => "rust",
             Language::Go => "go",
+            Language::C => "c",
         }
     }
 
@@ -32,6 +35,7 @@ impl Language {
         match self {
             Language::Rust => "Rust",
             Language::Go => "Go",
+            Language::C => "C",
         }
     }
 
@@ -42,6 +46,7 @@ impl Language {
         match self {
             Language::Rust => "Cargo.toml",
             Language::Go => "go.mod",
+            Language::C => "handler.c",
         }
     }
 

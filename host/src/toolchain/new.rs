@@ -48,6 +48,7 @@ pub fn create(name: &ProjectName, language: Language, directory: &Path) -> Resul
         }
         // The SDK needs nothing but Go's own library.
         Language::Go => {}
+        Language::C => {}
     }
     let mut own = Vec::new();
     for (path, text) in template::files(language, name) {

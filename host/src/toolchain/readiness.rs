@@ -39,5 +39,6 @@ pub fn readiness(language: Language) -> Readiness {
     match language {
         Language::Rust => super::rust::readiness(),
         Language::Go => super::go::readiness(),
+        Language::C => super::c::readiness(),
     }
 }

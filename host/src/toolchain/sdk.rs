@@ -44,6 +44,9 @@ static GO: [Sources; 3] = [
 /// The versions that the Rust SDK was tested with.
 pub(super) const RUST_LOCK: &str = include_str!("../../../guest-sdk/rust/Cargo.lock");
 
+/// The whole SDK for C.
+pub(super) const C_HEADER: &[u8] = include_bytes!("../../../guest-sdk/c/sandbus.h");
+
 /// A file by its path below the folder of the SDK.
 type File = (String, &'static [u8]);
 
@@ -65,6 +68,13 @@ pub(super) fn files(language: Language) -> Vec<File> {
             &[
                 ("guest-sdk/go/go.mod", include_bytes!("../../../guest-sdk/go/go.mod")),
                 ("guest-sdk/go/README.md", include_bytes!("../../../guest-sdk/go/README.md")),
+            ],
+        ),
+        Language::C => (
+            &[],
+            &[
+                ("guest-sdk/c/sandbus.h", C_HEADER),
+                ("guest-sdk/c/README.md", include_bytes!("../../../guest-sdk/c/README.md")),
             ],
         ),
     };
@@ -113,6 +123,7 @@ mod tests {
                     "guest-sdk/go/sandbustest/host.go",
                     "guest-sdk/go/internal/abi/bindings_wasm.go",
                 ],
+                Language::C => &["guest-sdk/c/sandbus.h", "guest-sdk/c/README.md"],
             };
             for path in own.iter().chain(&[
                 "LICENSE",

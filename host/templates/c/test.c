@@ -1,4 +1,4 @@
-/* Unit tests, natively: `sh test.sh`. */
+/* Unit tests, natively: `make test`. */
 #include "sandbus.h"
 
 static sandbus_outcome deliver(const char *body) {

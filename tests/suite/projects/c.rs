@@ -1,0 +1,67 @@
+//! C: a new project is built, tested, changed and broken, by the commands that it prints and those of its README.
+
+use std::fs;
+
+use super::{Outside, SAMPLES, verdicts};
+
+#[test]
+fn a_new_project_in_c_builds_and_passes_its_tests() {
+    let outside = Outside::new(None);
+    let made = outside.succeeds("sandbus new order-log --lang c").stdout;
+    let next: Vec<&str> = made.lines().skip_while(|line| *line != "next:").skip(1).map(str::trim).collect();
+    let run = outside.succeeds(&format!("{} --json", next.join(" && ")));
+    assert!(run.stderr.contains("building order-log with zig "), "{}", run.stderr);
+    assert_eq!(verdicts(&run.stdout), SAMPLES, "{}{}", run.stdout, run.stderr);
+
+    let again = outside.succeeds("sandbus build order-log");
+    assert!(again.stdout.ends_with(", unchanged)\n"), "{}", again.stdout);
+    let checked = outside.succeeds("cd order-log && sandbus check");
+    assert!(checked.stdout.contains("sdk sandbus-sdk-c 0.1.0, language c, name order-log"), "{}", checked.stdout);
+    let units = outside.succeeds("cd order-log && make test");
+    assert!(units.stdout.contains("3 passed; 0 failed"), "{}", units.stdout);
+
+    // A second file of the project's own, and assertions, which stay on.
+    let source = outside.path("order-log/handler.c");
+    let handler = fs::read_to_string(&source).expect("a source");
+    let asserting = handler.replace("    seen++;", "    seen++;\n    assert(is_even(seen));");
+    let declared = asserting
+        .replace("#include <inttypes.h>", "#include <assert.h>\n#include <inttypes.h>\nbool is_even(uint64_t);");
+    fs::write(&source, &declared).expect("the source can be written");
+    let even = "#include <stdbool.h>\n#include <stdint.h>\nbool is_even(uint64_t n) { return n % 2 == 0; }\n";
+    fs::write(outside.path("order-log/even.c"), even).expect("a source can be written");
+    let run = outside.shell(
+        "cd order-log && sandbus build >&2 && sandbus test target/components/order-log.wasm --events events.jsonl",
+    );
+    assert_eq!(run.status.code(), Some(1), "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("log error: Assertion failed: is_even(seen)"), "{}", run.stdout);
+    assert!(run.stdout.contains("fault trap"), "{}", run.stdout);
+
+    // What cannot be compiled is shown, and the component of before stays.
+    fs::write(&source, handler.replace("seen++;", "unheard_of++;")).expect("the source can be written");
+    let component = || fs::read(outside.path("order-log/target/components/order-log.wasm")).expect("a component");
+    let before = component();
+    let failed = outside.shell("cd order-log && sandbus build");
+    assert_eq!(failed.status.code(), Some(1), "{}", failed.stderr);
+    assert!(failed.stderr.contains("undeclared identifier 'unheard_of'"), "{}", failed.stderr);
+    assert!(
+        failed.stderr.ends_with("sandbus: zig could not build order-log; its message is above\n"),
+        "{}",
+        failed.stderr
+    );
+    assert!(component() == before, "a failed build changed the component");
+}
+
+#[test]
+fn c_is_built_with_the_compiler_that_is_named() {
+    let outside = Outside::new(None);
+    outside.succeeds("sandbus new order-log --lang c");
+    let none = outside.shell("SANDBUS_CC='no-such-compiler -x' sandbus build order-log");
+    assert_eq!(none.status.code(), Some(1));
+    assert!(none.stderr.contains("building order-log with no-such-compiler -x (SANDBUS_CC)"), "{}", none.stderr);
+    assert!(none.stderr.contains("sandbus: SANDBUS_CC cannot be started: "), "{}", none.stderr);
+    // Without a handler in it, a module is none.
+    fs::write(outside.path("order-log/handler.c"), "int nothing;\n").expect("the source can be written");
+    let empty = outside.shell("sandbus build order-log");
+    assert_eq!(empty.status.code(), Some(1));
+    assert!(empty.stderr.contains("order-log was built, but it is no handler: "), "{}", empty.stderr);
+}
