@@ -66,6 +66,7 @@ test: build
 	@echo '==> Tests of the SDK and of the examples'
 	@$(CARGO) test --release --manifest-path guest-sdk/rust/Cargo.toml --target-dir $(GUESTS)
 	@$(CARGO) test --release --manifest-path examples/Cargo.toml --target-dir $(GUESTS)
+	@scripts/test-c.sh
 
 # For example: make bench BENCH="--handler json --json"
 BENCH ?= --latency

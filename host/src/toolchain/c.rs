@@ -165,7 +165,11 @@ impl Compiler {
             }
             Self::Named(program, arguments) => {
                 let mut cc = Command::new(program);
-                cc.args(arguments).arg("-Wl,--stack-first");
+                cc.args(arguments);
+                // Zig's linker does so anyway, and does not know the word for it.
+                if Path::new(program).file_stem().is_none_or(|name| name != "zig") {
+                    cc.arg("-Wl,--stack-first");
+                }
                 cc
             }
         }

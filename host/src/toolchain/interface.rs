@@ -6,6 +6,7 @@ use std::{fs, io};
 
 use anyhow::Context as _;
 use include_dir::Dir;
+use wasmparser::{Parser, Payload};
 use wit_component::StringEncoding;
 use wit_parser::{Resolve, UnresolvedPackageGroup, WorldId};
 
@@ -14,13 +15,19 @@ use super::sdk::{CONTRACT, SDK_WIT};
 /// What SDKs build.
 const WORLD: &str = "sdk";
 
-/// Writes the interface into a core module whose imports and exports follow it. Imports that the module has not are
+/// What is built without an SDK: the typed way alone.
+const TYPED_WORLD: &str = "sandbus:handler/handler@0.1.0";
+
+/// What only a module of [`WORLD`] exports.
+const PACKED: &str = "sandbus:handler/packed@0.1.0#handle";
+
+/// Writes the interface into a core module, made with an SDK or without, whose imports and exports follow it. Imports that the module has not are
 /// left out when a component is made of it.
 ///
 /// # Errors
 /// Where the bytes are no module.
 pub(super) fn embed(module: &mut Vec<u8>) -> anyhow::Result<()> {
-    let (resolve, world) = resolved()?;
+    let (resolve, world) = resolved(world_of(module)?)?;
     wit_component::embed_component_metadata(module, &resolve, world, StringEncoding::UTF8, false)
 }
 
@@ -46,7 +53,20 @@ pub(super) fn lay_down(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn resolved() -> anyhow::Result<(Resolve, WorldId)> {
+/// The world that a module's exports are of.
+fn world_of(module: &[u8]) -> anyhow::Result<&'static str> {
+    for payload in Parser::new(0).parse_all(module) {
+        let Payload::ExportSection(exports) = payload? else { continue };
+        for export in exports {
+            if export?.name == PACKED {
+                return Ok(WORLD);
+            }
+        }
+    }
+    Ok(TYPED_WORLD)
+}
+
+fn resolved(world: &str) -> anyhow::Result<(Resolve, WorldId)> {
     let main = package(&SDK_WIT.dir)?;
     let mut needed = vec![package(&CONTRACT.dir)?];
     // Each of these files is a package of its own.
@@ -55,7 +75,7 @@ fn resolved() -> anyhow::Result<(Resolve, WorldId)> {
     }
     let mut resolve = Resolve::default();
     let package = resolve.push_groups(main, needed)?;
-    let world = resolve.select_world(&[package], Some(WORLD))?;
+    let world = resolve.select_world(&[package], Some(world))?;
     Ok((resolve, world))
 }
 
@@ -78,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_embedded_world_has_both_ways_and_what_sdks_take() {
-        let (resolve, world) = resolved().unwrap();
+        let (resolve, world) = resolved(WORLD).unwrap();
         let names = |items: &wit_parser::IndexMap<wit_parser::WorldKey, wit_parser::WorldItem>| {
             items.keys().map(|key| resolve.name_world_key(key)).collect::<Vec<_>>()
         };
@@ -91,6 +111,18 @@ mod tests {
             assert!(imports.iter().any(|import| import == name), "{imports:?}");
         }
         assert!(!imports.iter().any(|import| import.starts_with("wasi:http")), "{imports:?}");
+    }
+
+    #[test]
+    fn a_module_without_the_packed_way_is_of_the_typed_world() {
+        let module = |exports: &str| wat::parse_str(format!("(module (func) {exports})")).unwrap();
+        let typed = r#"(export "sandbus:handler/typed@0.1.0#handle" (func 0))"#;
+        let packed = format!("(export {PACKED:?} (func 0))");
+        assert_eq!(world_of(&module(typed)).unwrap(), TYPED_WORLD);
+        assert_eq!(world_of(&module(&format!("{typed} {packed}"))).unwrap(), WORLD);
+        let (resolve, world) = resolved(TYPED_WORLD).unwrap();
+        assert_eq!(resolve.worlds[world].name, "handler");
+        assert!(world_of(b"text").is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Packages of PyPI in a folder of their own, by the pip that this machine has.
+//! Packages of PyPI in a folder of their own, by the pip of this machine's Python, or by one in an environment that it makes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::command;
@@ -8,19 +8,32 @@ use super::command;
 /// The file with the pinned versions, which pip reads.
 pub(super) const REQUIREMENTS: &str = "requirements.txt";
 
-/// Whether there is a pip; else what to do.
+/// Where a pip comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// It is there.
+    Python,
+    /// Debian's Python has none, but puts one into a new environment.
+    Environment,
+}
+
+/// Whether there is a pip, or one can be had.
 ///
 /// # Errors
-/// In words, what is missing.
+/// In words, what is missing and what to do.
 pub(super) fn find() -> Result<(), String> {
-    match command::answer(Command::new("python3").args(["-m", "pip", "--version"]), Path::new("/")) {
-        Ok(_) => Ok(()),
-        Err(None) => {
-            Err("there is no python3 in PATH, whose pip would install it; install python3 and python3-pip".into())
-        }
-        Err(Some(complaint)) => Err(format!(
-            "python3 has no pip, which would install it ({complaint}); on Debian: apt-get install python3-pip"
-        )),
+    source().map(|_| ())
+}
+
+fn source() -> Result<Source, String> {
+    let python = |arguments: &[&str]| command::answer(Command::new("python3").args(arguments), Path::new("/"));
+    match python(&["-m", "pip", "--version"]) {
+        Ok(_) => Ok(Source::Python),
+        Err(None) => Err("pip is to install it, but there is no python3 in PATH; install Python 3".into()),
+        Err(Some(_)) => match python(&["-c", "import ensurepip, venv"]) {
+            Ok(_) => Ok(Source::Environment),
+            Err(_) => Err("pip is to install it, but python3 has none; on Debian: apt-get install python3-venv".into()),
+        },
     }
 }
 
@@ -29,16 +42,28 @@ pub(super) fn find() -> Result<(), String> {
 /// # Errors
 /// In words, what could not be done.
 pub(super) fn install(folder: &Path) -> Result<(), String> {
-    find()?;
-    let mut pip = Command::new("python3");
+    let python = match source()? {
+        Source::Python => PathBuf::from("python3"),
+        Source::Environment => {
+            let environment = folder.join("venv");
+            run(
+                Command::new("python3").args(["-m", "venv"]).arg(&environment),
+                "python3 could not make an environment",
+            )?;
+            environment.join("bin/python")
+        }
+    };
+    let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]);
-    // The folder is nobody else's, so root may install into it without a warning.
-    pip.args(["--target", "site", "--requirement", REQUIREMENTS])
-        .env("PIP_ROOT_USER_ACTION", "ignore")
-        .current_dir(folder);
-    match command::show(&mut pip) {
+    pip.args(["--target", "site", "--requirement", REQUIREMENTS]).current_dir(folder);
+    // The folder is nobody else's, so root may install into it.
+    run(pip.env("PIP_ROOT_USER_ACTION", "ignore"), "pip could not install it")
+}
+
+fn run(command: &mut Command, failed: &str) -> Result<(), String> {
+    match command::show(command) {
         Ok(true) => Ok(()),
-        Ok(false) => Err("pip could not install it; its message is above".into()),
+        Ok(false) => Err(format!("{failed}; its message is above")),
         Err(error) => Err(format!("python3 cannot be started: {error}")),
     }
 }

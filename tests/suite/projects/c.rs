@@ -65,3 +65,29 @@ fn c_is_built_with_the_compiler_that_is_named() {
     assert_eq!(empty.status.code(), Some(1));
     assert!(empty.stderr.contains("order-log was built, but it is no handler: "), "{}", empty.stderr);
 }
+
+#[test]
+fn the_examples_in_c_are_built_as_they_are() {
+    let outside = Outside::new(None);
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    for example in ["plain", "probe"] {
+        // A copy, so that nothing is written into the repository.
+        outside.succeeds(&format!("mkdir {example} && cp -r {}/{example}/c {example}/", examples.display()));
+        outside.succeeds(&format!("CFLAGS='-DPROBE_BUILD=\"mark\"' sandbus build {example}/c --output {example}.wasm"));
+    }
+    let events = examples.join("plain/events.jsonl");
+    let plain = outside.succeeds(&format!("sandbus test plain.wasm --events {} --json", events.display()));
+    assert_eq!(verdicts(&plain.stdout), ["ack", "error"], "{}{}", plain.stdout, plain.stderr);
+    let probe = outside.succeeds(
+        "echo '{\"type\":\"A\",\"headers\":{\"probe\":\"log:hello;skip\"}}' | sandbus test probe.wasm --events /dev/stdin --json",
+    );
+    assert_eq!(verdicts(&probe.stdout), ["skip"], "{}{}", probe.stdout, probe.stderr);
+    for component in ["plain.wasm", "probe.wasm"] {
+        let bytes = fs::read(outside.path(component)).expect("a component");
+        let imports = |name: &str| bytes.windows(name.len()).any(|window| window == name.as_bytes());
+        assert!(imports("sandbus:handler/logging@0.1.0"), "{component}");
+        for granted in ["wasi_snapshot_preview1", "wasi:cli", "wasi:filesystem", "wasi:sockets", "wasi:io/streams"] {
+            assert!(!imports(granted), "{component} imports {granted}");
+        }
+    }
+}
