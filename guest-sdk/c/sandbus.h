@@ -44,6 +44,8 @@ typedef struct sandbus_bytes {
 
 /* A C string without its NUL. NULL is absent. */
 sandbus_bytes sandbus_text(const char *text);
+/* So many bytes from there. In arguments it goes where a compound literal, with its comma, does not. */
+sandbus_bytes sandbus_view(const void *at, size_t len);
 sandbus_bytes sandbus_same(sandbus_bytes bytes);
 
 /* Arguments for "%.*s": printf("%.*s", SANDBUS_ARG(view)). The view is evaluated more than once. */
@@ -127,10 +129,14 @@ sandbus_verdict sandbus_retry(void);
 sandbus_verdict sandbus_retry_after(uint64_t millis);
 /* Give up now, with a reason for people. */
 sandbus_verdict sandbus_dead_letter(const char *reason, ...) SANDBUS_PRINTF(1, 2);
+/* The bytes as they are. They are read after the handler has returned: not in an array of its own. */
 sandbus_verdict sandbus_dead_letter_bytes(sandbus_bytes reason);
+#define sandbus_dead_letter_bytes(reason) (sandbus_dead_letter_bytes)(SANDBUS_BYTES(reason))
 /* The try failed. The kind is [A-Za-z][A-Za-z0-9_.]{0,63}, a metric's attribute: keep their number small. */
 sandbus_verdict sandbus_error(sandbus_bytes kind, const char *message, ...) SANDBUS_PRINTF(2, 3);
 #define sandbus_error(kind, ...) (sandbus_error)(SANDBUS_BYTES(kind), __VA_ARGS__)
+sandbus_verdict sandbus_error_bytes(sandbus_bytes kind, sandbus_bytes message); /* as sandbus_dead_letter_bytes */
+#define sandbus_error_bytes(kind, message) (sandbus_error_bytes)(SANDBUS_BYTES(kind), SANDBUS_BYTES(message))
 
 /* As errno: what can fail answers false and remembers why. sandbus_failed() is the verdict for it: an error of that kind. */
 sandbus_verdict sandbus_failed(void);
@@ -608,6 +614,8 @@ void *sandbus_cabi_realloc(void *old, size_t old_size, size_t align, size_t size
 
 sandbus_bytes sandbus_text(const char *text) { return (sandbus_bytes){text, text != NULL ? strlen(text) : 0}; }
 
+sandbus_bytes sandbus_view(const void *at, size_t len) { return (sandbus_bytes){at, len}; }
+
 sandbus_bytes sandbus_same(sandbus_bytes bytes) { return bytes; }
 
 bool(sandbus_equal)(sandbus_bytes left, sandbus_bytes right) {
@@ -890,7 +898,7 @@ sandbus_verdict sandbus_retry_after(uint64_t millis) {
     return (sandbus_verdict){SANDBUS_RETRY, true, millis, SANDBUS_ABSENT, SANDBUS_ABSENT};
 }
 
-sandbus_verdict sandbus_dead_letter_bytes(sandbus_bytes reason) {
+sandbus_verdict(sandbus_dead_letter_bytes)(sandbus_bytes reason) {
     return (sandbus_verdict){SANDBUS_DEAD_LETTER, false, 0, SANDBUS_ABSENT, reason};
 }
 
@@ -907,7 +915,11 @@ sandbus_verdict(sandbus_error)(sandbus_bytes kind, const char *message, ...) {
     va_start(arguments, message);
     sandbus_bytes text = sandbus_format_list(message, arguments);
     va_end(arguments);
-    return (sandbus_verdict){SANDBUS_ERROR, false, 0, kind, text};
+    return sandbus_error_bytes(kind, text);
+}
+
+sandbus_verdict(sandbus_error_bytes)(sandbus_bytes kind, sandbus_bytes message) {
+    return (sandbus_verdict){SANDBUS_ERROR, false, 0, kind, message};
 }
 
 bool(sandbus_fail)(sandbus_bytes kind, const char *message, ...) {
@@ -934,7 +946,7 @@ sandbus_bytes sandbus_failure(void) { return sandbus_failed_kind; }
 
 sandbus_verdict sandbus_failed(void) {
     if (sandbus_failed_kind.at == NULL) sandbus_fail_plainly("failed", "the handler says that something failed");
-    return (sandbus_verdict){SANDBUS_ERROR, false, 0, sandbus_failed_kind, sandbus_failed_message};
+    return sandbus_error_bytes(sandbus_failed_kind, sandbus_failed_message);
 }
 
 /* --- the host --- */
@@ -1426,8 +1438,7 @@ static sandbus_verdict sandbus_run(const sandbus_event *event) {
     sandbus_created = true;
     sandbus_verdict verdict = handler->handle(event);
     if (verdict.code < SANDBUS_ACK || verdict.code > SANDBUS_ERROR)
-        return (sandbus_verdict){SANDBUS_ERROR, false, 0, sandbus_text("bad_verdict"),
-                                 sandbus_text("what the handler returned is no verdict")};
+        return sandbus_error_bytes("bad_verdict", "what the handler returned is no verdict");
     return verdict;
 }
 

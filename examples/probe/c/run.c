@@ -18,13 +18,7 @@ static void sleep_for(uint64_t micros) {
 static sandbus_verdict result_of(size_t bytes) {
     char *reason = sandbus_alloc(bytes);
     memset(reason, 'x', bytes);
-    return sandbus_dead_letter_bytes((sandbus_bytes){reason, bytes});
-}
-
-static sandbus_verdict fail(sandbus_bytes kind, sandbus_bytes message) {
-    sandbus_verdict verdict = sandbus_error(kind, "%s", "");
-    verdict.text = message;
-    return verdict;
+    return sandbus_dead_letter_bytes(sandbus_view(reason, bytes));
 }
 
 /* Runs one step. True if it ends the script, by *verdict. */
@@ -38,7 +32,7 @@ static bool run_step(const step *step_, const sandbus_event *event, sandbus_verd
     case STEP_RETRY: *verdict = sandbus_retry(); return true;
     case STEP_RETRY_AFTER: *verdict = sandbus_retry_after(step_->number / 1000 + (step_->number % 1000 > 0)); return true;
     case STEP_DEAD_LETTER: *verdict = sandbus_dead_letter_bytes(step_->text); return true;
-    case STEP_FAIL: *verdict = fail(step_->word, step_->text); return true;
+    case STEP_FAIL: *verdict = sandbus_error_bytes(step_->word, step_->text); return true;
     case STEP_RESULT: *verdict = result_of((size_t)step_->number); return true;
     case STEP_UNTIL:
         return sandbus_event_attempt(event) < step_->number && step_parse(step_->text, &inner) &&

@@ -104,8 +104,4 @@ bool step_parse(sandbus_bytes text, step *read) {
     return split_once(text, ':', &word, &argument) && parse_argument(word, argument, read);
 }
 
-sandbus_verdict bad_step(sandbus_bytes text) {
-    sandbus_verdict verdict = sandbus_error("bad_step", "%s", "");
-    verdict.text = text; /* As it is: it may hold a NUL, where printf would end. */
-    return verdict;
-}
+sandbus_verdict bad_step(sandbus_bytes text) { return sandbus_error_bytes("bad_step", text); }

@@ -103,7 +103,7 @@ static size_t seen;
 static uint64_t offsets[64];
 
 static sandbus_verdict told(sandbus_bytes value) {
-    if (sandbus_equal(value, "0")) return sandbus_error("Conflict", "%s", "");
+    if (sandbus_equal(value, "0")) return sandbus_error_bytes("Conflict", "");
     if (sandbus_equal(value, "2")) return sandbus_skip();
     return sandbus_ack();
 }
@@ -209,7 +209,7 @@ static void every_answer_is_written_as_the_document_says(void) {
     /* Event 6 shares the lane of event 5. */
     answers("answer-each-verdict", "0012344");
     SANDBUS_EXPECT(seen == 6);
-    verdicts[0] = sandbus_error("Conflict", "%s", "");
+    verdicts[0] = sandbus_error_bytes("Conflict", "");
     verdicts[1] = verdicts[2] = sandbus_ack();
     answers("answer-two-lanes", "0101");
 }
