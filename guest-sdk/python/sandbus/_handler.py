@@ -103,10 +103,11 @@ def _check(target: object) -> None:
     handle = getattr(target, "handle", None) if isinstance(target, type) else target
     if not callable(handle):
         raise TypeError(f"{_name(target)} is no function, and no class with a method handle(self, event)")
-    if inspect.iscoroutinefunction(handle) or inspect.isgeneratorfunction(handle) or inspect.isasyncgenfunction(handle):
+    kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    if any(is_of_kind(handle) for is_of_kind in kinds):
         raise TypeError(
-            f"{_name(target)} has to be a plain function: an instance works on one event at a time, so there "
-            "is nothing to wait for meanwhile"
+            f"{_name(target)} has to be a plain function: an instance works on one event at a time, so there is nothing "
+            "to do while it waits"
         )
 
 

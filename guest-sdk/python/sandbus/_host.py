@@ -7,6 +7,7 @@ the event's first call: most events call nothing, and then it costs nothing.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -32,14 +33,14 @@ class Imports(Protocol):
 
 
 class Nowhere:
-    """Outside of a component and of a test: nothing is configured or granted, and log lines go to Python's logging
-    alone."""
+    """Outside of a component and of a test, and while a component is made: nothing is configured or granted, and log
+    lines go to standard error."""
 
     def batch_at(self, index: int) -> None:
         raise AssertionError(f"event {index} of no frame")
 
     def log(self, level: int, message: str) -> None:
-        logging.getLogger("sandbus").log(level, "%s", message)
+        print(f"{logging.getLevelName(level)}: {message}", file=sys.stderr)
 
     def config_get(self, key: str) -> str | None:
         return None

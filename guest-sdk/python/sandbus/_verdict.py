@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-#: What the contract can count of a delay.
-_LONGEST: Final = 2**64 - 1
-
 
 class Code(enum.IntEnum):
     """Verdicts as ``docs/packed-frame.md`` numbers them."""
@@ -61,15 +58,12 @@ def retry(after: timedelta | float | None = None) -> Verdict:
     """
     if after is None:
         return RETRY
-    if isinstance(after, timedelta):
-        millis = -(-after // timedelta(milliseconds=1))
-    else:
-        # 0.007 s are 7 ms, although 0.007 * 1000 is a little more.
-        millis = timedelta(seconds=after) // timedelta(microseconds=1)
-        millis = -(-millis // 1000)
+    # By way of microseconds: 0.007 s are 7 ms, although 0.007 * 1000 is a little more.
+    delay = after if isinstance(after, timedelta) else timedelta(seconds=after)
+    millis = -(-(delay // timedelta(microseconds=1)) // 1000)
     if millis < 0:
         raise ValueError(f"a retry cannot wait for {after}")
-    return Verdict(Code.RETRY, delay_ms=min(millis, _LONGEST))
+    return Verdict(Code.RETRY, delay_ms=millis)
 
 
 def dead_letter(reason: str) -> Verdict:
