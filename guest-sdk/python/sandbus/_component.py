@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
+from importlib.machinery import PathFinder
 from typing import Final
 
 from componentize_py_types import Err
@@ -81,6 +82,19 @@ def _refusal(refusal: types.Refusal) -> Refusal:
     return Refusal(refusal.code, refusal.message)
 
 
+class _TooLate:
+    """Says of a module that is not in the component why not. There is no file to import."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        if path is None:
+            raise ModuleNotFoundError(
+                f"No module named {name!r} in this component: import it at the top of a module, because modules "
+                "are read while the component is made",
+                name=name,
+            )
+
+
 class _State:
     """What is set when the component is made, and what wakes with the first call."""
 
@@ -95,6 +109,7 @@ class _State:
             self.awake = True
             door.imports = _Component()
             _output.install()
+            sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not PathFinder] + [_TooLate]
         return self.instance
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import abc
 import builtins
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NoReturn, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from ._errors import EventError
+from ._json import decode
 from ._shape import BadShape, read
 
 T = TypeVar("T")
@@ -191,9 +191,9 @@ class Event(abc.ABC):
         if value is None:
             raise EventError("tombstone", _TOMBSTONE)
         try:
-            body = _decode(value.decode())
+            body = decode(value)
             return body if shape is None else read(shape, body)
-        except (ValueError, RecursionError, BadShape) as error:
+        except (ValueError, BadShape) as error:
             raise EventError("bad_json", f"the value is not the JSON expected: {error}") from None
 
     def first_header(self, name: str) -> Header | None:
@@ -270,11 +270,3 @@ class Record(Event):
 
 
 _TOMBSTONE: Final = "the event has no value (a tombstone)"
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-# Python's own would take NaN and Infinity, which no other reader of these events does.
-_decode: Final = json.JSONDecoder(parse_constant=_no_constant).decode

@@ -106,8 +106,8 @@ def _check(target: object) -> None:
     kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
     if any(is_of_kind(handle) for is_of_kind in kinds):
         raise TypeError(
-            f"{_name(target)} has to be a plain function: an instance works on one event at a time, so there is nothing "
-            "to do while it waits"
+            f"{_name(target)} has to be a plain function: an instance works on one event at a time, so nothing else "
+            "could be done while it waits"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import contextlib
 import io
+import json
 import logging
 import unittest
 from dataclasses import dataclass, field
@@ -75,6 +76,14 @@ class Events(unittest.TestCase):
         for body in ("", "no JSON", '{"a":1', "[NaN]", "Infinity", b"\xff", "[" * 100_000, "1" * 5000, "\ufeff{}"):
             with self.subTest(body[:10]):
                 self.assertEqual(kind_of(event("A", body).json), "bad_json")
+
+    def test_depth_is_bounded_and_breadth_is_not(self) -> None:
+        for body in ("[" * 128 + "]" * 128, '{"a":' * 128 + "1" + "}" * 128, json.dumps(["[{" * 1000, [[]] * 1000])):
+            event("A", body).json()
+        for body in ("[" * 129 + "]" * 129, '[{"a":' * 65 + "1" + "}]" * 65, json.dumps(["[{" * 1000]) + "[" * 1000):
+            with self.subTest(body[:10]), self.assertRaisesRegex(sandbus.EventError, "deeper than 128|Extra data"):
+                event("A", body).json()
+        self.assertEqual(event("A", ' \n{"a": 1}\t').json(), {"a": 1})
 
     def test_a_shape_that_no_json_has_is_the_handlers_mistake(self) -> None:
         with self.assertRaisesRegex(TypeError, "no type that JSON can be read as"):
