@@ -5,6 +5,7 @@
 //! component of what comes out. What the tools print goes to stderr; results are values, and printing them is the
 //! caller's. Each language has a module of its own; the rest is common to all.
 
+mod apt;
 mod build;
 mod c;
 mod command;
@@ -17,6 +18,7 @@ mod new;
 mod output;
 mod pip;
 mod project;
+mod python;
 mod readiness;
 mod rust;
 mod sdk;

@@ -124,10 +124,13 @@ def start(module: str, *, name: str, version: str, environment: Mapping[str, str
     known = set(sys.modules)
     try:
         importlib.import_module(module)
+        registration = the_handler(module)
+    except BaseException as error:
+        _logging.show_exception(error)
+        raise
     finally:
         for variable in environment:
             os.environ.pop(variable, None)
-    registration = the_handler(module)
     for path in {getattr(sys.modules[new], "__file__", None) for new in set(sys.modules) - known}:
         if path is not None and not path.startswith("/python/"):
             _logging.keep_source(path)

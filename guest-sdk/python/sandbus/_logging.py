@@ -6,6 +6,7 @@ from __future__ import annotations
 import linecache
 import logging
 import re
+import sys
 import traceback
 from collections import deque
 from collections.abc import Iterator
@@ -60,6 +61,11 @@ def log_exception(exception: BaseException, level: int = logging.ERROR) -> None:
         write(level, line)
 
 
+def show_exception(exception: BaseException) -> None:
+    """Writes what went wrong while the component was made to standard error, between marks that the build looks for."""
+    print("<sandbus>", *_lines(exception), "</sandbus>", sep="\n", file=sys.stderr)
+
+
 def _lines(exception: BaseException) -> Iterator[str]:
     try:
         shown = traceback.TracebackException.from_exception(exception)
@@ -72,13 +78,17 @@ def _lines(exception: BaseException) -> Iterator[str]:
 
 def _without_sdk(shown: traceback.TracebackException) -> None:
     """Leaves out the way to the handler, which is the same each time."""
-    frames = shown.stack
-    own = [frame for frame in frames if not frame.filename.startswith(_package)]
-    if own:
-        shown.stack = traceback.StackSummary.from_list(own)
+    own = [frame for frame in shown.stack if not _is_sdk(frame.filename)]
+    shown.stack = traceback.StackSummary.from_list(own)
     for other in (shown.__cause__, shown.__context__):
         if other is not None:
             _without_sdk(other)
+
+
+def _is_sdk(path: str) -> bool:
+    return path.startswith((_package, "<frozen importlib")) or path.endswith(
+        ("/sandbus_application.py", "/importlib/__init__.py")
+    )
 
 
 def _project_path(line: str) -> str:

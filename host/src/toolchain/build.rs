@@ -8,6 +8,7 @@ use super::go;
 use super::language::Language;
 use super::output;
 use super::project::{Module, ProjectError};
+use super::python;
 use super::rust::{self, NoCompiler, Route};
 use crate::sandbox::component::componentize;
 
@@ -70,6 +71,7 @@ pub fn build(
         Language::Rust => rust::build(&folder, route, say)?,
         Language::Go => go::build(&folder, say)?,
         Language::C => c::build(&folder, say)?,
+        Language::Python => python::build(&folder, say)?,
     };
     let bytes = componentize(bytes).map_err(|error| BuildError::NoHandler(name.clone(), error.to_string()))?;
     let component = match output {

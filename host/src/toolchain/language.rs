@@ -13,11 +13,13 @@ pub enum Language {
     Go,
     /// C, by zig or another compiler.
     C,
+    /// Python, by componentize-py.
+    Python,
 }
 
 impl Language {
     /// Each of them, in the order in which people are told.
-    pub const ALL: &'static [Language] = &[Language::Rust, Language::Go, Language::C];
+    pub const ALL: &'static [Language] = &[Language::Rust, Language::Python, Language::Go, Language::C];
 
     /// As it is typed.
     #[must_use]
@@ -26,6 +28,7 @@ impl Language {
             Language::Rust => "rust",
             Language::Go => "go",
             Language::C => "c",
+            Language::Python => "python",
         }
     }
 
@@ -36,6 +39,7 @@ impl Language {
             Language::Rust => "Rust",
             Language::Go => "Go",
             Language::C => "C",
+            Language::Python => "Python",
         }
     }
 
@@ -47,6 +51,7 @@ impl Language {
             Language::Rust => "Cargo.toml",
             Language::Go => "go.mod",
             Language::C => "handler.c",
+            Language::Python => "pyproject.toml",
         }
     }
 

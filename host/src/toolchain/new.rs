@@ -49,6 +49,7 @@ pub fn create(name: &ProjectName, language: Language, directory: &Path) -> Resul
         // The SDK needs nothing but Go's own library.
         Language::Go => {}
         Language::C => {}
+        Language::Python => {}
     }
     let mut own = Vec::new();
     for (path, text) in template::files(language, name) {

@@ -40,5 +40,6 @@ pub fn readiness(language: Language) -> Readiness {
         Language::Rust => super::rust::readiness(),
         Language::Go => super::go::readiness(),
         Language::C => super::c::readiness(),
+        Language::Python => super::python::readiness(),
     }
 }

@@ -40,6 +40,11 @@ static GO: [Sources; 3] = [
         kinds: &["go"],
     },
 ];
+static PYTHON: [Sources; 1] = [Sources {
+    dir: include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/python/sandbus"),
+    place: "guest-sdk/python/sandbus",
+    kinds: &["py", "typed"],
+}];
 
 /// The versions that the Rust SDK was tested with.
 pub(super) const RUST_LOCK: &str = include_str!("../../../guest-sdk/rust/Cargo.lock");
@@ -75,6 +80,13 @@ pub(super) fn files(language: Language) -> Vec<File> {
             &[
                 ("guest-sdk/c/sandbus.h", C_HEADER),
                 ("guest-sdk/c/README.md", include_bytes!("../../../guest-sdk/c/README.md")),
+            ],
+        ),
+        Language::Python => (
+            &PYTHON,
+            &[
+                ("guest-sdk/python/pyproject.toml", include_bytes!("../../../guest-sdk/python/pyproject.toml")),
+                ("guest-sdk/python/README.md", include_bytes!("../../../guest-sdk/python/README.md")),
             ],
         ),
     };
@@ -124,6 +136,7 @@ mod tests {
                     "guest-sdk/go/internal/abi/bindings_wasm.go",
                 ],
                 Language::C => &["guest-sdk/c/sandbus.h", "guest-sdk/c/README.md"],
+                Language::Python => &["guest-sdk/python/sandbus/__init__.py", "guest-sdk/python/sandbus/testing/_host.py"],
             };
             for path in own.iter().chain(&[
                 "LICENSE",
