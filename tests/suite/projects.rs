@@ -6,6 +6,7 @@
 
 mod c;
 mod go;
+mod python;
 
 use std::env;
 use std::fs;

@@ -215,7 +215,8 @@ mod tests {
     #[test]
     fn of_what_the_tool_says_the_project_s_part_is_shown() {
         let work = work(Path::new("/p"));
-        let said = "Traceback\nAssertionError: <sandbus>\n  File \"handler.py\"\nSyntaxError: x\n</sandbus>\nTraceback\n";
+        let said =
+            "Traceback\nAssertionError: <sandbus>\n  File \"handler.py\"\nSyntaxError: x\n</sandbus>\nTraceback\n";
         assert_eq!(work.explained(said), "  File \"handler.py\"\nSyntaxError: x");
         assert_eq!(work.explained("no such world\n"), "no such world");
     }

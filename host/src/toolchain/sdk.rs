@@ -136,7 +136,9 @@ mod tests {
                     "guest-sdk/go/internal/abi/bindings_wasm.go",
                 ],
                 Language::C => &["guest-sdk/c/sandbus.h", "guest-sdk/c/README.md"],
-                Language::Python => &["guest-sdk/python/sandbus/__init__.py", "guest-sdk/python/sandbus/testing/_host.py"],
+                Language::Python => {
+                    &["guest-sdk/python/sandbus/__init__.py", "guest-sdk/python/sandbus/testing/_host.py"]
+                }
             };
             for path in own.iter().chain(&[
                 "LICENSE",

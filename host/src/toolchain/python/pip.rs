@@ -114,11 +114,21 @@ pub(super) fn dependencies(
     }
     fs::create_dir_all(&new).map_err(cannot(&new))?;
     let mut pip = pip(python);
-    pip.args(["--no-compile", "--only-binary", ":all:", "--platform", "any", "--implementation", "py", "--abi", "none"])
-        .args(["--python-version", "3.14", "--target"])
-        .arg(&new)
-        .arg("--")
-        .args(requirements);
+    pip.args([
+        "--no-compile",
+        "--only-binary",
+        ":all:",
+        "--platform",
+        "any",
+        "--implementation",
+        "py",
+        "--abi",
+        "none",
+    ])
+    .args(["--python-version", "3.14", "--target"])
+    .arg(&new)
+    .arg("--")
+    .args(requirements);
     run(&mut pip, "pip").map_err(|error| {
         format!(
             "{error}. A component holds Python alone: a package that has only wheels with native code, or none, \
