@@ -64,29 +64,34 @@ pub struct Ended {
     pub complete: bool,
 }
 
-/// Makes what watches a group besides the metrics, from its handlers' names.
-pub type Watch<'a> = &'a dyn Fn(&[Arc<str>]) -> Option<Arc<dyn Observer>>;
+/// Makes what watches a group besides the metrics, from its handlers' names: of each group, whenever it is started.
+pub type Watch = Arc<dyn Fn(&[Arc<str>]) -> Option<Arc<dyn Observer>> + Send + Sync>;
 
-/// Who hears what a handler logs and counts, by the handler's name.
-pub type Sinks<'a> = &'a dyn Fn(&str) -> Arc<dyn GuestSink>;
+/// Who hears what a handler logs and counts, by the handler's name. Asked once for each handler, whatever its generation.
+pub type Sinks = Arc<dyn Fn(&str) -> Arc<dyn GuestSink> + Send + Sync>;
 
 /// What a program puts into a host besides its configuration.
-pub struct Additions<'a> {
+pub struct Additions {
     /// Who watches.
-    pub watch: Watch<'a>,
+    pub watch: Watch,
     /// Handlers whose instances are native code. Their components are loaded, and not used.
     pub natives: Natives,
     /// Hear what handlers log and count, in place of the host's own log and metrics.
-    pub sinks: Option<Sinks<'a>>,
+    pub sinks: Option<Sinks>,
     /// Never use the packed way in, even of a component that has it.
     pub typed: bool,
     /// Where the configuration came from, for reloads. `None`: it is not read again.
     pub source: Option<Source>,
 }
 
-impl<'a> Additions<'a> {
+impl Additions {
+    /// Nothing.
+    pub fn none() -> Self {
+        Self::watched(Arc::new(|_| None))
+    }
+
     /// Nothing but somebody who watches.
-    pub fn watched(watch: Watch<'a>) -> Self {
+    pub fn watched(watch: Watch) -> Self {
         Additions { watch, natives: Natives::new(), sinks: None, typed: false, source: None }
     }
 }
@@ -112,7 +117,7 @@ impl Host {
     /// # Errors
     /// Where a handler cannot be loaded, an address is taken, or a client cannot be made. Kafka being
     /// away is none: it is waited for.
-    pub fn start(config: Config, watch: Watch<'_>) -> Result<Host, StartError> {
+    pub fn start(config: Config, watch: Watch) -> Result<Host, StartError> {
         Self::start_with(config, &Additions::watched(watch))
     }
 
@@ -120,7 +125,7 @@ impl Host {
     ///
     /// # Errors
     /// As [`Host::start`].
-    pub fn start_with(config: Config, additions: &Additions<'_>) -> Result<Host, StartError> {
+    pub fn start_with(config: Config, additions: &Additions) -> Result<Host, StartError> {
         let guests = runtime("guest", std::thread::available_parallelism().map_or(2, usize::from))?;
         let services = runtime("service", 1)?;
         let telemetry = {
@@ -134,7 +139,7 @@ impl Host {
         tracing::info!(address = %admin, "admin server: /metrics /healthz /readyz /api/v1");
 
         let loader = Loader::new(&config, guests.handle(), &telemetry, additions)?;
-        let loaded = loader.load(&config.handlers.iter().collect::<Vec<_>>(), additions.sinks);
+        let loaded = loader.load(&config.handlers.iter().collect::<Vec<_>>());
         let loaded = loaded.map_err(|wrong| StartError::Handlers(wrong.iter().map(ToString::to_string).collect()))?;
         let subscriptions = loaded.iter().map(LoadedHandler::subscription).collect();
 
@@ -158,8 +163,9 @@ impl Host {
             readers,
             guests: guests.handle().clone(),
             failed: failed.clone(),
+            watch: additions.watch.clone(),
         };
-        let fleet = Fleet::start(means, config.clone(), additions.source.clone(), loaded, additions.watch)?;
+        let fleet = Fleet::start(means, config.clone(), additions.source.clone(), loaded)?;
         services.spawn(async move {
             if let Err(error) = watcher.run().await {
                 let _ = failed.send(error);

@@ -59,6 +59,8 @@ pub struct Means {
     pub guests: Handle,
     /// Told when a thread ends unasked.
     pub failed: Sender<anyhow::Error>,
+    /// Who watches each group.
+    pub watch: Watch,
 }
 
 /// See the module's documentation.
@@ -96,7 +98,6 @@ impl Fleet {
         config: Config,
         source: Option<Source>,
         loaded: Vec<LoadedHandler>,
-        watch: Watch<'_>,
     ) -> anyhow::Result<Arc<Fleet>> {
         let (proofs, proven) = unbounded();
         let state = State { config, source, groups: Vec::new(), handlers: Vec::new(), stopping: false };
@@ -120,7 +121,7 @@ impl Fleet {
             fleet.means.health.loaded(by_group.iter().map(|(name, _)| name.to_string()));
         }
         for (group, generations) in by_group {
-            fleet.start_group(&mut fleet.state(), group, generations, watch)?;
+            fleet.start_group(&mut fleet.state(), group, generations)?;
         }
         Ok(fleet)
     }
@@ -156,7 +157,6 @@ impl Fleet {
         state: &mut State,
         name: GroupName,
         generations: Vec<Generation>,
-        watch: Watch<'_>,
     ) -> anyhow::Result<()> {
         let means = &self.means;
         let membership =
@@ -171,7 +171,7 @@ impl Fleet {
             buffer: &means.buffer,
             membership: Arc::new(membership),
             telemetry: &means.telemetry,
-            watch,
+            watch: &means.watch,
             guests: &means.guests,
             failed: means.failed.clone(),
             proofs: self.proofs.clone(),
@@ -290,7 +290,7 @@ impl Fleet {
         if handlers.is_empty() {
             return Ok(Vec::new());
         }
-        self.means.loader.load(&handlers.iter().collect::<Vec<_>>(), None).map_err(|failed| {
+        self.means.loader.load(&handlers.iter().collect::<Vec<_>>()).map_err(|failed| {
             failed.iter().for_each(|failed| self.refuse(failed.handler.as_str(), &failed.reason));
             failed.iter().map(ToString::to_string).collect()
         })
@@ -316,7 +316,7 @@ impl Fleet {
                 self.manage(state, group.clone(), index, generation);
                 self.tell_topics(state, &group);
             }
-            None => self.start_group(state, group, vec![generation], &|_| None)?,
+            None => self.start_group(state, group, vec![generation])?,
         }
         self.count(&name, APPLIED);
         Ok(())

@@ -22,7 +22,7 @@ use crate::delivery::partition::{HandlerIndex, Policy};
 use crate::delivery::ports::{Instances, Observer, Proof, Ran, Signal, Tracer, Tried};
 use crate::delivery::report::{HandlerLoad, PartitionReport};
 use crate::delivery::scheduler::Timing;
-use crate::event::TopicPartition;
+use crate::event::{Outgoing, TopicPartition};
 use crate::kafka::Cluster;
 use crate::kafka::consumer::{self, ConsumerHandle, Membership};
 use crate::kafka::producer::SharedProducer;
@@ -66,7 +66,7 @@ pub struct Parts<'a> {
     /// Where what it does is counted and shown.
     pub telemetry: &'a Telemetry,
     /// Who watches besides.
-    pub watch: Watch<'a>,
+    pub watch: &'a Watch,
     /// Where instances run.
     pub guests: &'a Handle,
     /// Told when a thread ends unasked.
@@ -84,6 +84,8 @@ pub struct Group {
     dead_letters: bool,
     guests: Handle,
     recorder: Arc<Recorder>,
+    /// Hears what the engine tells, and of handlers that come later.
+    observer: Arc<dyn Observer>,
     tracer: Option<Arc<GroupTracer>>,
     /// How many handlers it has had.
     handlers: HandlerIndex,
@@ -134,7 +136,7 @@ impl Group {
             signals,
             consumer: Box::new(consumer.clone()),
             producer: Box::new(producer.door(signals_in.clone())),
-            observer,
+            observer: observer.clone(),
             tracer: tracer.clone().map(|tracer| tracer as Arc<dyn Tracer>),
             proofs: Box::new(move |handler, proof| {
                 // At the end nobody listens.
@@ -150,6 +152,7 @@ impl Group {
             dead_letters,
             guests: guests.clone(),
             recorder,
+            observer,
             tracer,
             handlers: count,
             signals: signals_in,
@@ -175,6 +178,7 @@ impl Group {
         let more = index.checked_add(1).context("the group has had too many handlers: restart the host")?;
         let made = self.engine_handler(index, handler)?;
         self.recorder.add(&watched(handler));
+        self.observer.added(handler.loaded.config.name.shared());
         if let Some(tracer) = &self.tracer {
             tracer.add(handler.loaded.config.name.shared());
         }
@@ -298,6 +302,11 @@ fn settings(config: &Config, name: &GroupName) -> EngineSettings {
 struct Both(Arc<dyn Observer>, Arc<dyn Observer>);
 
 impl Observer for Both {
+    fn added(&self, handler: Arc<str>) {
+        self.0.added(handler.clone());
+        self.1.added(handler);
+    }
+
     fn started(&self, handler: HandlerIndex, waited: Duration, events: u64, bytes: u64) {
         self.0.started(handler, waited, events, bytes);
         self.1.started(handler, waited, events, bytes);
@@ -346,6 +355,11 @@ impl Observer for Both {
     fn dead_lettered(&self, handler: Option<HandlerIndex>, reason: &str, error_type: &str) {
         self.0.dead_lettered(handler, reason, error_type);
         self.1.dead_lettered(handler, reason, error_type);
+    }
+
+    fn dead_letter(&self, letter: &Outgoing) {
+        self.0.dead_letter(letter);
+        self.1.dead_letter(letter);
     }
 
     fn dropped(&self, handler: Option<HandlerIndex>) {

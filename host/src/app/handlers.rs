@@ -63,6 +63,8 @@ pub struct Loader {
     telemetry: Arc<Telemetry>,
     natives: Natives,
     typed: bool,
+    /// Who hears of them in place of the host's own log and metrics.
+    hears: Option<Sinks>,
     /// By handler. The next generation has the same: what a handler may count is bounded over all of them.
     sinks: Mutex<HashMap<Arc<str>, Arc<dyn GuestSink>>>,
 }
@@ -76,7 +78,7 @@ impl Loader {
         config: &Config,
         guests: &Handle,
         telemetry: &Arc<Telemetry>,
-        additions: &Additions<'_>,
+        additions: &Additions,
     ) -> anyhow::Result<Loader> {
         Ok(Loader {
             sandbox: sandbox(config)?,
@@ -84,6 +86,7 @@ impl Loader {
             telemetry: telemetry.clone(),
             natives: additions.natives.clone(),
             typed: additions.typed,
+            hears: additions.sinks.clone(),
             sinks: Mutex::default(),
         })
     }
@@ -92,17 +95,10 @@ impl Loader {
     ///
     /// # Errors
     /// Every one that cannot be loaded, with its reason.
-    pub fn load(
-        &self,
-        handlers: &[&config::Handler],
-        sinks: Option<Sinks<'_>>,
-    ) -> Result<Vec<LoadedHandler>, Vec<Unloadable>> {
+    pub fn load(&self, handlers: &[&config::Handler]) -> Result<Vec<LoadedHandler>, Vec<Unloadable>> {
         let started = Instant::now();
         let wanted = handlers.iter().map(|handler| {
-            let sink = match sinks {
-                Some(sinks) => sinks(handler.name.as_str()),
-                None => self.sink(handler.name.shared()),
-            };
+            let sink = self.sink(handler.name.shared());
             let settings = HandlerSettings { typed: self.typed, ..HandlerSettings::new(handler, sink) };
             (*handler, Arc::new(settings))
         });
@@ -116,7 +112,11 @@ impl Loader {
 
     fn sink(&self, handler: Arc<str>) -> Arc<dyn GuestSink> {
         let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        sinks.entry(handler.clone()).or_insert_with(|| Arc::new(HandlerSink::new(handler, &self.telemetry))).clone()
+        let made = || match &self.hears {
+            Some(hears) => hears(&handler),
+            None => Arc::new(HandlerSink::new(handler.clone(), &self.telemetry)),
+        };
+        sinks.entry(handler.clone()).or_insert_with(made).clone()
     }
 
     /// SHA-256 of a component's file, in hexadecimal.

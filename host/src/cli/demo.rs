@@ -71,7 +71,8 @@ impl Demo {
         let started = Instant::now();
         self.say(&format!("starting an embedded broker at {} and loading handlers", broker.bootstrap_servers()));
         let kafka = config.kafka.clone();
-        let host = Host::start(config, &|names| Some(tally.watch(names))).map_err(|error| match error {
+        let watching = tally.clone();
+        let host = Host::start(config, Arc::new(move |names| Some(watching.watch(names)))).map_err(|error| match error {
             StartError::Handlers(_) => Failure::Wrong(error.to_string()),
             StartError::Other(error) => error.into(),
         })?;

@@ -45,7 +45,7 @@ impl Run {
         let config = source.config()?;
         super::accepted(&config.kafka)?;
         self.harden(&config)?;
-        let additions = Additions { source: Some(source), ..Additions::watched(&|_| None) };
+        let additions = Additions { source: Some(source), ..Additions::none() };
         let host = Host::start_with(config, &additions).map_err(|error| match error {
             StartError::Handlers(_) => Failure::Usage(error.to_string()),
             StartError::Other(error) => error.into(),

@@ -229,6 +229,8 @@ pub trait Tracer: Send + Sync {
 
 /// What is told to whoever watches: metrics, in the host.
 pub trait Observer: Send + Sync {
+    /// The group has one more handler, whose index is the next.
+    fn added(&self, _handler: Arc<str>) {}
     /// Events that have waited so long, and have so many bytes in all, are given to a handler.
     fn started(&self, _handler: HandlerIndex, _waited: Duration, _events: u64, _bytes: u64) {}
     /// A batch ended, whatever its tries ended in.
@@ -249,6 +251,8 @@ pub trait Observer: Send + Sync {
     fn retried(&self, handler: HandlerIndex);
     /// The broker acknowledged a dead letter.
     fn dead_lettered(&self, handler: Option<HandlerIndex>, reason: &str, error_type: &str);
+    /// The same dead letter, as it stands in its topic.
+    fn dead_letter(&self, _letter: &Outgoing) {}
     /// An event was given up and not kept.
     fn dropped(&self, handler: Option<HandlerIndex>);
     /// Deliveries were given up unfinished; another member, or the next start, repeats them.

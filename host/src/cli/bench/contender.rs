@@ -281,15 +281,16 @@ impl<'a> Running<'a> {
         if contender == Contender::Native {
             natives.extend(counted.iter().map(|(name, _)| (name.clone(), native::make())));
         }
-        let sink = |name: &str| -> Arc<dyn GuestSink> {
-            let found = counted.iter().find(|(handler, _)| handler == name);
+        let sinks = counted.clone();
+        let sink = move |name: &str| -> Arc<dyn GuestSink> {
+            let found = sinks.iter().find(|(handler, _)| handler == name);
             found.map_or_else(Arc::default, |(_, counted)| counted.clone())
         };
         let watched = progress.clone();
         let additions = Additions {
-            watch: &|_| Some(watched.clone()),
+            watch: Arc::new(move |_| Some(watched.clone())),
             natives,
-            sinks: Some(&sink),
+            sinks: Some(Arc::new(sink)),
             typed: contender == Contender::Typed,
             source: None,
         };

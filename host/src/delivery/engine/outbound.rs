@@ -225,6 +225,7 @@ impl Outbound {
         match purpose {
             Purpose::DeadLetter { handler, reason, error_type } => {
                 self.observer.dead_lettered(handler, reason.name(), &error_type);
+                self.observer.dead_letter(&record);
                 Some(Settlement { id, refused: None })
             }
             Purpose::Publish => {
