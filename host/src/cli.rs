@@ -24,6 +24,7 @@ mod run;
 mod table;
 mod tail;
 mod test;
+mod tries;
 
 /// Runs event handlers, compiled to WebAssembly components, on Kafka.
 #[derive(Debug, Parser)]

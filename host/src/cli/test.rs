@@ -6,22 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::tries::{Said, Shown, place};
 use super::{Done, Failure, check, counted, print_line};
 use crate::app::handlers::{self, LoadedHandler};
 use crate::config::{Config, HttpGrant, Pattern};
 use crate::delivery::ports::{Tried, Try};
 use crate::delivery::scheduler::DeliveryId;
 use crate::delivery::verdict::Ending;
-use crate::event::json_lines::{self, ParsedLine};
-use crate::event::{Event, RecordBuilder};
+use crate::event::Event;
+use crate::event::json_lines::ParsedLine;
 use crate::sandbox::Sandbox;
 use crate::sandbox::pool::Worker;
 use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
 use crate::sandbox::state::HandlerSettings;
 use crate::telemetry::guest::check as check_metric;
-
-/// Log lines of one try that are shown to people.
-const MAX_LOG_LINES: usize = 20;
 
 /// Run events through a handler without Kafka, and show what it does with each
 ///
@@ -139,16 +137,10 @@ impl Test {
 
 /// What the handler logged and counted in the current try.
 #[derive(Default)]
-struct Recorded(Mutex<Lines>);
-
-#[derive(Default)]
-struct Lines {
-    logs: Vec<(LogLevel, String)>,
-    metrics: Vec<String>,
-}
+struct Recorded(Mutex<Said>);
 
 impl Recorded {
-    fn take(&self) -> Lines {
+    fn take(&self) -> Said {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -185,7 +177,7 @@ struct Session {
 impl Session {
     async fn event(&mut self, parsed: ParsedLine, offset: i64, attempts: u32) -> Done {
         let record = parsed.into_record(offset);
-        let at = format!("{}/{}/{}", record.topic(), record.partition(), record.offset());
+        let at = place(&record);
         let event = match Event::decode(record) {
             Ok(event) => event,
             Err(undecodable) => {
@@ -205,7 +197,7 @@ impl Session {
                 let Some(ending) = &tried.ending else { continue };
                 self.tried += 1;
                 self.faults += usize::from(matches!(ending, Ending::Fault { .. }));
-                self.show(&at, tried, ending)?;
+                self.show(tried, ending)?;
                 if matches!(ending, Ending::Ack | Ending::Skip | Ending::DeadLetter(_)) {
                     return Ok(());
                 }
@@ -221,64 +213,13 @@ impl Session {
         print_line(&format!("{at}  {verdict}: {message}"))
     }
 
-    fn show(&self, at: &str, tried: &Tried, ending: &Ending) -> Done {
-        let Lines { logs, metrics } = self.records.take();
-        let run = &tried.run;
-        let published = tried.outbox.iter().map(|record| {
-            let mut builder = RecordBuilder::new(record.topic.clone(), 0, 0, 0)
-                .key(record.key.as_deref())
-                .value(record.value.as_deref());
-            for (name, value) in &record.headers {
-                builder.header(name, value.as_deref());
-            }
-            let mut line: serde_json::Map<_, _> =
-                serde_json::from_str(&json_lines::write(&builder.build())).unwrap_or_default();
-            // It has no place in Kafka yet.
-            line.shift_remove("partition");
-            line.shift_remove("offset");
-            serde_json::Value::Object(line)
-        });
-        let published: Vec<_> = published.collect();
-        let (wall, cpu) = (tried.wall.as_secs_f64() * 1000.0, tried.cpu.as_secs_f64() * 1000.0);
+    fn show(&self, tried: &Tried, ending: &Ending) -> Done {
+        let shown = Shown::of(tried, ending, self.records.take());
         if self.json {
-            let logs: Vec<_> =
-                logs.iter().map(|(level, line)| json!({ "level": level_name(*level), "message": line })).collect();
-            return print_line(
-                &json!({
-                    "event": at, "id": &*run.event.id(), "type": run.event.event_type(),
-                    "attempt": run.attempt, "verdict": ending.name(), "error_type": ending.error_type(),
-                    "message": ending.message(), "logs": logs, "metrics": metrics, "published": published,
-                    "wall_ms": wall, "cpu_ms": cpu, "memory_bytes": tried.memory,
-                })
-                .to_string(),
-            );
+            return print_line(&shown.as_json().to_string());
         }
-        let why = match (ending, ending.error_type()) {
-            (Ending::Error { .. } | Ending::Fault { .. }, Some(kind)) => format!(" {kind}: {}", ending.message()),
-            (Ending::DeadLetter(reason), _) => format!(": {reason}"),
-            (Ending::Retry(Some(after)), _) => format!(" after {}", humantime::format_duration(*after)),
-            _ => String::new(),
-        };
-        print_line(&format!(
-            "{at}  {}  attempt {}  {}{why}  ({wall:.3} ms, {cpu:.3} ms CPU, {})",
-            run.event.event_type(),
-            run.attempt,
-            ending.name(),
-            bytesize::ByteSize(tried.memory),
-        ))?;
-        for (level, line) in logs.iter().take(MAX_LOG_LINES) {
-            print_line(&format!("    log {}: {line}", level_name(*level)))?;
-        }
-        if logs.len() > MAX_LOG_LINES {
-            print_line(&format!("    ... {} more lines of log (--json prints all)", logs.len() - MAX_LOG_LINES))?;
-        }
-        for metric in metrics {
-            print_line(&format!("    metric {metric}"))?;
-        }
-        for record in published {
-            print_line(&format!("    publish {record}"))?;
-        }
-        Ok(())
+        print_line(&shown.head().to_string())?;
+        shown.details(" (--json prints all)").iter().try_for_each(|line| print_line(&format!("    {line}")))
     }
 
     fn end(self) -> Done {
@@ -291,15 +232,5 @@ impl Session {
             (1, _) => Err(Failure::Wrong("1 try ended in a fault".into())),
             (faults, _) => Err(Failure::Wrong(format!("{faults} tries ended in a fault"))),
         }
-    }
-}
-
-fn level_name(level: LogLevel) -> &'static str {
-    match level {
-        LogLevel::Trace => "trace",
-        LogLevel::Debug => "debug",
-        LogLevel::Info => "info",
-        LogLevel::Warn => "warn",
-        LogLevel::Error => "error",
     }
 }
