@@ -9,6 +9,7 @@ mod check;
 mod claims;
 mod context;
 mod delivery;
+mod development;
 mod document;
 mod environment;
 mod fault;

@@ -11,7 +11,7 @@ use super::document::{self, Raw, Table};
 use super::layer::Layer;
 use super::section::{Absent, Section};
 use super::{
-    Config, ConfigError, Fault, Found, Origin, admin, delivery, environment, handlers, kafka, policy, properties,
+    Config, ConfigError, Fault, Found, Origin, admin, delivery, development, environment, handlers, kafka, policy, properties,
     sandbox, schema, telemetry, together,
 };
 
@@ -23,6 +23,8 @@ const FILE_MAX: u64 = 16 << 20;
 pub struct Source {
     file: PathBuf,
     text: String,
+    /// Brokers of a host for development.
+    development: Option<String>,
 }
 
 impl Source {
@@ -33,7 +35,18 @@ impl Source {
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
         let text = read_file(file)
             .map_err(|fault| ConfigError { source_name: file.display().to_string(), faults: vec![*fault] })?;
-        Ok(Source { file: file.to_owned(), text })
+        Ok(Source { file: file.to_owned(), text, development: None })
+    }
+
+    /// What would stand in a file that is not there. Read again, it has to be.
+    pub fn made(file: &Path, text: &str) -> Self {
+        Source { file: file.to_owned(), text: text.to_owned(), development: None }
+    }
+
+    /// The same for `sandbus dev`, on these brokers: see `config/development.rs`. It stays so when it is read again.
+    #[must_use]
+    pub fn for_development(self, brokers: &str) -> Self {
+        Source { development: Some(brokers.to_owned()), ..self }
     }
 
     /// What stands in it.
@@ -46,7 +59,7 @@ impl Source {
     /// # Errors
     /// As [`Self::read`].
     pub fn again(&self) -> Result<Self, ConfigError> {
-        Self::read(&self.file)
+        Self::read(&self.file).map(|source| Source { development: self.development.clone(), ..source })
     }
 
     /// What it says, with the process environment. Paths in it are relative to its folder. The components and secret
@@ -56,7 +69,8 @@ impl Source {
     /// With all that is wrong.
     pub fn config(&self) -> Result<Config, ConfigError> {
         let base_dir = self.file.parent().unwrap_or(Path::new(""));
-        read(&self.file.display().to_string(), &self.text, base_dir, &mut std::env::vars_os())
+        let (name, brokers) = (self.file.display().to_string(), self.development.as_deref());
+        read(&name, &self.text, base_dir, &mut std::env::vars_os(), brokers)
     }
 }
 
@@ -85,7 +99,7 @@ impl Config {
     {
         let environment = environment.into_iter();
         let mut environment = environment.map(|(name, value)| (name.into(), value.into()));
-        read("the configuration", text, base_dir, &mut environment)
+        read("the configuration", text, base_dir, &mut environment, None)
     }
 }
 
@@ -123,11 +137,12 @@ fn read(
     text: &str,
     base_dir: &Path,
     environment: &mut dyn Iterator<Item = (OsString, OsString)>,
+    development: Option<&str>,
 ) -> Result<Config, ConfigError> {
     let context = Context::new(base_dir);
     let environment: Vec<_> = environment.collect();
     let config = match document::parse(text) {
-        Ok(document) => assemble(&context, document, environment),
+        Ok(document) => assemble(&context, document, environment, development),
         Err(faults) => {
             faults.into_iter().for_each(|fault| context.add(fault));
             None
@@ -135,16 +150,29 @@ fn read(
     };
     let faults = context.into_faults();
     match config {
-        Some(config) if faults.is_empty() => Ok(config),
+        Some(mut config) if faults.is_empty() => {
+            if development.is_some() {
+                development::ease(&mut config);
+            }
+            Ok(config)
+        }
         _ => Err(ConfigError { source_name: source.to_owned(), faults }),
     }
 }
 
-fn assemble(context: &Context, mut document: Table, environment: Vec<(OsString, OsString)>) -> Option<Config> {
+fn assemble(
+    context: &Context,
+    mut document: Table,
+    environment: Vec<(OsString, OsString)>,
+    development: Option<&str>,
+) -> Option<Config> {
     flatten_properties(context, &mut document);
     let cache_home = environment::cache_home(&environment);
     let mut files = environment::files(&environment);
     environment::overlay(&mut document, environment.into_iter(), context);
+    if let Some(brokers) = development {
+        development::replace(&mut document, brokers);
+    }
     let mut document = Section::new(context, "", Origin::Nowhere, document);
 
     let mut section = document.section("kafka");
