@@ -126,6 +126,8 @@ impl Watcher {
                     }
                     named.clone_from(&missing);
                     self.health.missing(missing);
+                    // Nobody waits for that: some brokers know no ids, and take their time to say so.
+                    self.look_for_others(&readers, &wanted, &mut ids).await;
                 }
                 Err(TopicError::Away(error)) => {
                     if !away {
@@ -158,13 +160,6 @@ impl Watcher {
                 ids.remove(topic);
                 continue;
             };
-            if let Some(id) = self.id(topic.clone()).await
-                && ids.insert(topic.clone(), id).is_some_and(|before| before != id)
-            {
-                tracing::warn!(topic, "the topic was made again; reading it from its beginning");
-                let readers = readers.iter().filter(|reader| reader.reads(topic));
-                readers.for_each(|reader| reader.consumer.read_anew(topic.clone()));
-            }
             if *ready {
                 continue;
             }
@@ -186,6 +181,24 @@ impl Watcher {
             changed = true;
         }
         Ok(changed)
+    }
+
+    /// Looks whether a topic that is there is another than before.
+    async fn look_for_others(
+        &self,
+        readers: &[Reader],
+        wanted: &BTreeMap<String, bool>,
+        ids: &mut BTreeMap<String, TopicId>,
+    ) {
+        for topic in wanted.iter().filter(|(_, ready)| **ready).map(|(topic, _)| topic) {
+            if let Some(id) = self.id(topic.clone()).await
+                && ids.insert(topic.clone(), id).is_some_and(|before| before != id)
+            {
+                tracing::warn!(topic, "the topic was made again; reading it from its beginning");
+                let readers = readers.iter().filter(|reader| reader.reads(topic));
+                readers.for_each(|reader| reader.consumer.read_anew(topic.clone()));
+            }
+        }
     }
 
     async fn partitions(&self, topic: String) -> Result<Option<i32>, TopicError> {

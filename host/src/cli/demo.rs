@@ -65,17 +65,18 @@ impl Demo {
         broker.create_topic(&redrive_topic(TOPIC, GROUP), 1)?;
         // Handlers that happen to be in the current directory take no part.
         let nowhere = folder.join("no-such-folder");
-        let text = configuration(&broker.bootstrap_servers(), &folder);
+        let text = configuration(broker.bootstrap_servers(), &folder);
         let config = Config::from_text(&text, &nowhere, places())?;
         let tally = Arc::new(Tally::default());
         let started = Instant::now();
         self.say(&format!("starting an embedded broker at {} and loading handlers", broker.bootstrap_servers()));
         let kafka = config.kafka.clone();
         let watching = tally.clone();
-        let host = Host::start(config, Arc::new(move |names| Some(watching.watch(names)))).map_err(|error| match error {
-            StartError::Handlers(_) => Failure::Wrong(error.to_string()),
-            StartError::Other(error) => error.into(),
-        })?;
+        let host =
+            Host::start(config, Arc::new(move |names| Some(watching.watch(names)))).map_err(|error| match error {
+                StartError::Handlers(_) => Failure::Wrong(error.to_string()),
+                StartError::Other(error) => error.into(),
+            })?;
         self.say(&format!("{} handlers loaded in {:.1} s", COMPONENTS.len(), started.elapsed().as_secs_f64()));
         let expected = self.publish(&kafka, &host)?;
         let finished = self.wait(&host, &tally, expected);
