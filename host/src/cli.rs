@@ -16,6 +16,7 @@ mod build;
 mod check;
 mod compile_worker;
 mod demo;
+mod dev;
 mod dlq;
 mod handlers;
 mod new;
@@ -39,6 +40,7 @@ struct Cli {
 enum Command {
     Run(run::Run),
     Demo(demo::Demo),
+    Dev(dev::Dev),
     Check(check::Check),
     New(new::New),
     Build(build::Build),
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
     let run = move || match cli.command {
         Command::Run(command) => command.run(),
         Command::Demo(command) => command.run(),
+        Command::Dev(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::New(command) => command.run(),
         Command::Build(command) => command.run(),

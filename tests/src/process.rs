@@ -7,7 +7,7 @@ mod lines;
 mod spawner;
 
 use std::io::{self, Write as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 pub use lines::Lines;
@@ -46,6 +46,11 @@ impl Process {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Its standard input, which must have been piped. Answers `None` the second time.
+    pub fn stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
     }
 
     /// Reads its standard error, which must have been piped, from now on. Answers `None` the second time.

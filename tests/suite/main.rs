@@ -8,6 +8,7 @@ mod api;
 mod cli_bench;
 mod cli_check;
 mod cli_demo;
+mod cli_dev;
 mod cli_outcome;
 mod cli_publish;
 mod cli_run;

@@ -22,10 +22,11 @@ pub struct Files {
     _stop: Sender<()>,
 }
 
-/// What tells one content of a path from another without reading it.
-type Print = Option<[i64; 7]>;
+/// What tells one content of a path from another without reading it. `None`: there is nothing.
+pub type Print = Option<[i64; 7]>;
 
-fn print(path: &Path) -> Print {
+/// Looks at a path.
+pub fn print(path: &Path) -> Print {
     let found = std::fs::metadata(path).ok()?;
     let number = |value: u64| value.cast_signed();
     Some([
@@ -41,14 +42,14 @@ fn print(path: &Path) -> Print {
 
 /// What was seen, and what was made of it.
 #[derive(Default)]
-struct Seen<T> {
+pub struct Seen<T> {
     last: Option<T>,
     taken: Option<T>,
 }
 
 impl<T: PartialEq + Clone> Seen<T> {
     /// Whether this is new, and was the same when it was last looked at.
-    fn is_settled(&mut self, now: T) -> bool {
+    pub fn is_settled(&mut self, now: T) -> bool {
         let same = self.last.as_ref() == Some(&now);
         let settled = same && self.taken.as_ref() != Some(&now);
         if settled {

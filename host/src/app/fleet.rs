@@ -152,12 +152,7 @@ impl Fleet {
         Ok(())
     }
 
-    fn start_group(
-        &self,
-        state: &mut State,
-        name: GroupName,
-        generations: Vec<Generation>,
-    ) -> anyhow::Result<()> {
+    fn start_group(&self, state: &mut State, name: GroupName, generations: Vec<Generation>) -> anyhow::Result<()> {
         let means = &self.means;
         let membership =
             GroupWatch { group: name.to_string(), health: means.health.clone(), telemetry: means.telemetry.clone() };

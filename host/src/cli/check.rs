@@ -83,16 +83,21 @@ pub(super) fn alone(component: &Path) -> Result<Config, Failure> {
     if !component.is_file() {
         return Err(Failure::Wrong(format!("there is no file {}", component.display())));
     }
+    let path = std::path::absolute(component).map_err(anyhow::Error::from)?;
+    let text = configuration(&path);
+    // Only the component counts: neither a folder of others, nor what the environment sets.
+    let nowhere = path.with_extension("no-such-folder");
+    Ok(Config::from_text(&text, &nowhere, places())?)
+}
+
+/// What such a configuration says: a handler with the name of its component's file, which is absolute.
+pub(super) fn configuration(component: &Path) -> String {
     let stem = component.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let name: String = stem.chars().filter(|c| legal(*c)).skip_while(|c| !c.is_ascii_alphanumeric()).take(64).collect();
     let name = if name.is_empty() { "handler".to_owned() } else { name };
-    let path = std::path::absolute(component).map_err(anyhow::Error::from)?;
-    let quoted = toml::Value::String(path.to_string_lossy().into_owned());
-    let text = format!("[handlers]\n[[handler]]\nname = {name:?}\ncomponent = {quoted}\n");
-    // Only the component counts: neither a folder of others, nor what the environment sets.
-    let nowhere = path.with_extension("no-such-folder");
-    Ok(Config::from_text(&text, &nowhere, places())?)
+    let path = toml::Value::String(component.to_string_lossy().into_owned());
+    format!("[handlers]\n[[handler]]\nname = {name:?}\ncomponent = {path}\n")
 }
 
 fn load(config: &Config) -> Result<Vec<LoadedHandler>, Vec<String>> {

@@ -11,8 +11,8 @@ use super::document::{self, Raw, Table};
 use super::layer::Layer;
 use super::section::{Absent, Section};
 use super::{
-    Config, ConfigError, Fault, Found, Origin, admin, delivery, development, environment, handlers, kafka, policy, properties,
-    sandbox, schema, telemetry, together,
+    Config, ConfigError, Fault, Found, Origin, admin, delivery, development, environment, handlers, kafka, policy,
+    properties, sandbox, schema, telemetry, together,
 };
 
 /// Longest configuration file, in bytes.
