@@ -113,6 +113,10 @@ impl Dev {
         let _ = tell.send(Happening::Say(Tone::Plain, format!("sandbus dev: {at}")));
         // Before the first build: what is saved meanwhile is seen.
         let watch = Watch::new(&place.folder, &place.config, &place.events);
+        if watch.is_full() {
+            let line = format!("the project has more than {} files; those beyond are not watched", watch::MAX_FILES);
+            let _ = tell.send(Happening::Say(Tone::Odd, line));
+        }
 
         let (news_in, news) = bounded(NEWS);
         let feed = Feed::new(news_in);

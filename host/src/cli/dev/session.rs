@@ -34,6 +34,9 @@ const LOOK: Duration = Duration::from_millis(200);
 /// How long the broker may take, which is in this process.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// Sample events that are named because no handler is given them.
+const MAX_ODD: usize = 20;
+
 /// What is to be done.
 #[derive(Debug)]
 pub enum Order {
@@ -294,16 +297,22 @@ impl Session {
         // Answers that came too late for the run before.
         while running.answers.try_recv().is_ok() {}
         let default = running.config.handlers.first().and_then(|handler| handler.topics.first());
-        let mut sent = 0;
+        let (mut sent, mut odd) = (0, 0);
+        let mut say = |tone, text: String| {
+            odd += 1;
+            if odd <= MAX_ODD {
+                self.say(tone, text);
+            }
+        };
         for (number, line) in lines {
             match ParsedLine::parse(line, None, default.map(|topic| topic.as_str())) {
-                Err(error) => self.say(Tone::Bad, format!("{name}, line {number}: {error}")),
+                Err(error) => say(Tone::Bad, format!("{name}, line {number}: {error}")),
                 Ok(parsed) if parsed.outgoing.headers.iter().any(|(name, _)| name.contains(&0)) => {
-                    self.say(Tone::Bad, format!("{name}, line {number}: the name of a header contains NUL"));
+                    say(Tone::Bad, format!("{name}, line {number}: the name of a header contains NUL"));
                 }
                 Ok(parsed) => {
                     if let Some(unwanted) = running.unwanted(&parsed.outgoing) {
-                        self.say(Tone::Odd, format!("line {number}  {unwanted}"));
+                        say(Tone::Odd, format!("line {number}  {unwanted}"));
                     }
                     running.door.send(*number as u64, Arc::new(parsed.outgoing));
                     sent += 1;
@@ -314,8 +323,11 @@ impl Session {
         for _ in 0..sent {
             let answer = running.answers.recv_deadline(deadline).context("the embedded broker does not answer")?;
             if let Signal::Sent(line, Err(error)) = answer {
-                self.say(Tone::Bad, format!("{name}, line {line}: the embedded broker did not take it: {error}"));
+                say(Tone::Bad, format!("{name}, line {line}: the embedded broker did not take it: {error}"));
             }
+        }
+        if odd > MAX_ODD {
+            self.say(Tone::Odd, format!("... {} more like these", counted(odd - MAX_ODD, "line")));
         }
         Ok(())
     }

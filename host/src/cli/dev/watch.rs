@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(150);
 const SHARE: u32 = 10;
 
 /// Files that are looked at. A project has fewer, unless something is in it that should not be.
-const MAX_FILES: usize = 20_000;
+pub const MAX_FILES: usize = 20_000;
 
 /// The most bytes of a file that are compared; of a larger one it counts when it was written.
 const MAX_BYTES: u64 = 4 << 20;
@@ -65,6 +65,11 @@ impl Watch {
         watch.prints = watch.files();
         watch.contents = watch.prints.keys().filter_map(|path| Some((path.clone(), content(path)?))).collect();
         watch
+    }
+
+    /// Whether there are more files than are looked at.
+    pub fn is_full(&self) -> bool {
+        self.prints.len() >= MAX_FILES
     }
 
     /// Tells what is saved, for ever.
