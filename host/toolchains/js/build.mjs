@@ -1,0 +1,137 @@
+// Makes a component of a handler's project in JavaScript or TypeScript: checks its types, bundles it with the SDK in
+// `.sandbus`, and links the bundle with a QuickJS that has run it up to its first event. Runs in the folder of the pinned
+// tools. What is wrong goes to stderr, as the tools say it, and the status is 1.
+//
+// One argument: JSON with `folder` (of the project, absolute), `name`, `version`, `language` (js or ts), `entry` (the
+// project's module, relative to its folder), `env` (variables whose values are put in place of `process.env.NAME`),
+// `component` (where it goes).
+
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { componentize } from 'componentize-qjs';
+import * as esbuild from 'esbuild';
+
+const tools = join(dirname(fileURLToPath(import.meta.url)), 'node_modules');
+const project = JSON.parse(process.argv[2]);
+const sdk = join(project.folder, '.sandbus/guest-sdk');
+const target = join(project.folder, 'target');
+
+/** Ends here: what is wrong, and what to do. */
+function fail(message) {
+  if (message !== undefined) console.error(message);
+  process.exit(1);
+}
+
+function checkTypes() {
+  const pretty = process.stderr.isTTY ? ['--pretty'] : [];
+  const { status, error } = spawnSync(process.execPath, [join(tools, 'typescript/bin/tsc'), '--noEmit', ...pretty], {
+    cwd: project.folder,
+    stdio: ['ignore', 2, 2],
+  });
+  if (error !== undefined) fail(`tsc cannot be started: ${error.message}`);
+  if (status !== 0) fail();
+}
+
+/** What both bundles have in common. */
+function options(more) {
+  const env = project.env.map((name) => [`process.env.${name}`, JSON.stringify(process.env[name]) ?? 'undefined']);
+  return {
+    absWorkingDir: project.folder,
+    bundle: true,
+    format: 'esm',
+    // Names of classes become kinds of errors.
+    keepNames: true,
+    define: Object.fromEntries(env),
+    nodePaths: [tools],
+    logLevel: 'warning',
+    ...more,
+  };
+}
+
+async function bundled(given) {
+  try {
+    return await esbuild.build(given);
+  } catch (error) {
+    // It has said what is wrong. Of a library that is not there nothing says what to do.
+    const missing = error.errors?.some(({ text }) => text.startsWith('Could not resolve'));
+    if (missing && !existsSync(join(project.folder, 'node_modules'))) {
+      console.error('There is no node_modules here: `npm install` gets what package.json names.');
+    }
+    return fail(error.errors === undefined ? error.message : undefined);
+  }
+}
+
+async function handlerBundle() {
+  const about = { name: project.name, version: project.version, language: project.language };
+  const contents = [
+    `import { component } from ${JSON.stringify(join(sdk, 'js/src/component.js'))};`,
+    `import handler from ${JSON.stringify(join(project.folder, project.entry))};`,
+    `export const { descriptor, typed, packed } = component(handler, ${JSON.stringify(about)});`,
+  ];
+  const { outputFiles } = await bundled(
+    options({
+      stdin: { contents: contents.join('\n'), resolveDir: project.folder, sourcefile: 'component.js' },
+      platform: 'neutral',
+      mainFields: ['module', 'main'],
+      conditions: ['module', 'import'],
+      target: 'es2023',
+      // The engine never takes the turns of its own promises; what an `async` function is rewritten to uses the SDK's.
+      supported: { 'async-await': false, 'async-generator': false, 'for-await': false },
+      external: ['sandbus:*', 'wasi:*'],
+      write: false,
+    }),
+  );
+  return outputFiles[0].text;
+}
+
+/** Tests in TypeScript, as one file that any Node runs. Types are not checked: those of Node are not here. */
+async function bundleTests() {
+  const folder = join(project.folder, 'test');
+  const tests = existsSync(folder) ? readdirSync(folder, { recursive: true }).filter((file) => file.endsWith('.test.ts')) : [];
+  if (tests.length === 0) return;
+  await bundled(
+    options({
+      stdin: { contents: tests.sort().map((file) => `import ${JSON.stringify(`./test/${file}`)};`).join('\n'), resolveDir: project.folder },
+      platform: 'node',
+      target: 'node20',
+      sourcemap: 'inline',
+      outfile: join(target, 'tests.mjs'),
+    }),
+  );
+}
+
+/** The contract as the project's SDK has it: one folder, with what it needs in `deps`. */
+function layDownContract(folder) {
+  cpSync(join(sdk, 'wit'), folder, { recursive: true });
+  cpSync(join(project.folder, '.sandbus/wit'), join(folder, 'deps/handler'), { recursive: true });
+}
+
+async function link(bundle) {
+  const folder = mkdtempSync(join(tmpdir(), 'sandbus-build-'));
+  try {
+    const witPath = join(folder, 'wit');
+    layDownContract(witPath);
+    const { component } = await componentize({ witPath, world: 'sdk', jsSource: bundle, sync: true });
+    mkdirSync(dirname(project.component), { recursive: true });
+    writeFileSync(project.component, component);
+  } catch (error) {
+    fail(`${relative(project.folder, join(project.folder, project.entry))} cannot be loaded: ${error.message}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+if (!existsSync(join(sdk, 'js/src/component.js'))) {
+  fail(`there is no SDK in ${join(project.folder, '.sandbus')}; \`sandbus new\` lays it down, and it belongs to the project`);
+}
+if (!existsSync(join(project.folder, project.entry))) {
+  fail(`there is no ${project.entry}; "main" in package.json names the module whose default export is the handler`);
+}
+if (project.language === 'ts') checkTypes();
+const bundle = await handlerBundle();
+if (project.language === 'ts') await bundleTests();
+await link(bundle);
