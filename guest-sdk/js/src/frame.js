@@ -177,7 +177,7 @@ class FrameEvent extends Event {
 
   /** Each header of that name, until `found` has enough. Names are compared as bytes: most are passed over. */
   #named(name, found) {
-    const wanted = encode(name);
+    const wanted = nameBytes(name);
     this.#entries((word) => {
       if (this.#frame.words[word + 1] !== wanted.length) return false;
       const bytes = this.#frame.refer(word);
@@ -203,6 +203,19 @@ class FrameEvent extends Event {
       if (visit((start + index * entryLen) >> 2)) return;
     }
   }
+}
+
+/** Names of headers that were asked for, as bytes: a handler asks for the same few again and again. */
+const names = new Map();
+const MAX_NAMES = 100;
+
+function nameBytes(name) {
+  let bytes = names.get(name);
+  if (bytes === undefined) {
+    bytes = encode(name);
+    if (names.size < MAX_NAMES) names.set(name, bytes);
+  }
+  return bytes;
 }
 
 function required(text, problem) {
