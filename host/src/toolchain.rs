@@ -10,7 +10,6 @@ mod build;
 mod c;
 mod command;
 mod go;
-#[allow(dead_code, reason = "for the languages that come next")]
 mod interface;
 mod language;
 mod name;
