@@ -101,10 +101,10 @@ fn find_or_install(folder: &Path, say: &dyn Fn(&str)) -> Result<Compiler, String
     match find(folder) {
         Ok(compiler) => Ok(compiler),
         Err(problem) => {
-            let tools = TOOLS.install(say, |tools| {
+            if TOOLS.installed().is_none() {
                 python(folder).map_err(|why| format!("{problem}, and {why}; {ADVICE}"))?;
-                fill(tools)
-            })?;
+            }
+            let tools = TOOLS.install(say, fill)?;
             installed(&tools, folder)
         }
     }

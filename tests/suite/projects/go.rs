@@ -42,7 +42,7 @@ fn a_new_project_builds_and_passes_its_test_at_once() {
     let before = component();
     let failed = outside.shell("cd order-log && sandbus build");
     assert_eq!(failed.status.code(), Some(1), "{}", failed.stderr);
-    assert!(failed.stderr.contains("handler.go:31:4: o.unheardOf undefined"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("handler.go:36:4: o.unheardOf undefined"), "{}", failed.stderr);
     assert!(failed.stderr.ends_with("sandbus: go could not build order-log; its message is above\n"));
     assert!(component() == before, "a failed build changed the component");
 }
