@@ -2,7 +2,7 @@
 //! it found.
 
 fn main() {
-    let sdks = ["go", "python/sandbus", "rust/src", "wit"].map(|folder| format!("../guest-sdk/{folder}"));
+    let sdks = ["go", "js/src", "python/sandbus", "rust/src", "wit"].map(|folder| format!("../guest-sdk/{folder}"));
     for folder in sdks.iter().map(String::as_str).chain(["../wit", "templates"]) {
         println!("cargo::rerun-if-changed={folder}");
     }

@@ -11,6 +11,7 @@ mod c;
 mod command;
 mod go;
 mod interface;
+mod js;
 mod language;
 mod name;
 mod new;

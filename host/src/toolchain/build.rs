@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::c;
 use super::go;
+use super::js;
 use super::language::Language;
 use super::output;
 use super::project::{Module, ProjectError};
@@ -69,6 +70,7 @@ pub fn build(
     let folder = directory.canonicalize().map_err(|_| ProjectError::NoFolder(directory.to_owned()))?;
     let Module { name, target_directory, bytes } = match language {
         Language::Rust => rust::build(&folder, route, say)?,
+        Language::Js | Language::Ts => js::build(&folder, language, say)?,
         Language::Go => go::build(&folder, say)?,
         Language::C => c::build(&folder, say)?,
         Language::Python => python::build(&folder, say)?,

@@ -9,6 +9,10 @@ use super::project::ProjectError;
 pub enum Language {
     /// Rust, by cargo.
     Rust,
+    /// JavaScript, on QuickJS.
+    Js,
+    /// TypeScript, on QuickJS.
+    Ts,
     /// Go, by its own compiler.
     Go,
     /// C, by zig or another compiler.
@@ -19,13 +23,16 @@ pub enum Language {
 
 impl Language {
     /// Each of them, in the order in which people are told.
-    pub const ALL: &'static [Language] = &[Language::Rust, Language::Python, Language::Go, Language::C];
+    pub const ALL: &'static [Language] =
+        &[Language::Rust, Language::Js, Language::Ts, Language::Python, Language::Go, Language::C];
 
     /// As it is typed.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Language::Rust => "rust",
+            Language::Js => "js",
+            Language::Ts => "ts",
             Language::Go => "go",
             Language::C => "c",
             Language::Python => "python",
@@ -37,6 +44,8 @@ impl Language {
     pub fn title(self) -> &'static str {
         match self {
             Language::Rust => "Rust",
+            Language::Js => "JavaScript",
+            Language::Ts => "TypeScript",
             Language::Go => "Go",
             Language::C => "C",
             Language::Python => "Python",
@@ -44,11 +53,13 @@ impl Language {
     }
 
     /// The file that every project of this language has in its folder. Where a folder has that of several, the first of
-    /// [`Language::ALL`] counts.
+    /// [`Language::ALL`] counts, but that of TypeScript goes before JavaScript's, which its projects have too.
     #[must_use]
     pub fn marker(self) -> &'static str {
         match self {
             Language::Rust => "Cargo.toml",
+            Language::Js => "package.json",
+            Language::Ts => "tsconfig.json",
             Language::Go => "go.mod",
             Language::C => "handler.c",
             Language::Python => "pyproject.toml",
@@ -64,7 +75,11 @@ impl Language {
             return Err(ProjectError::NoFolder(folder.to_owned()));
         }
         let is_of = |language: &&Language| folder.join(language.marker()).is_file();
-        Self::ALL.iter().find(is_of).copied().ok_or_else(|| ProjectError::NoProject(folder.to_owned()))
+        match Self::ALL.iter().find(is_of).copied() {
+            Some(Language::Js) if is_of(&&Language::Ts) => Ok(Language::Ts),
+            Some(language) => Ok(language),
+            None => Err(ProjectError::NoProject(folder.to_owned())),
+        }
     }
 }
 
@@ -82,5 +97,14 @@ mod tests {
             let file = folder.path().join(language.marker());
             assert!(matches!(Language::of_project(&file), Err(ProjectError::NoFolder(_))));
         }
+    }
+
+    #[test]
+    fn a_package_with_a_configuration_of_types_is_typescript() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["package.json", "tsconfig.json"] {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
+        assert_eq!(Language::of_project(folder.path()).unwrap(), Language::Ts);
     }
 }

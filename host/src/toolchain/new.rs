@@ -46,6 +46,7 @@ pub fn create(name: &ProjectName, language: Language, directory: &Path) -> Resul
         Language::Rust => {
             write(&directory.join("Cargo.lock"), lock::with_project(sdk::RUST_LOCK, name).as_bytes())?;
         }
+        Language::Js | Language::Ts => {}
         // The SDK needs nothing but Go's own library.
         Language::Go => {}
         Language::C => {}

@@ -38,6 +38,7 @@ impl Readiness {
 pub fn readiness(language: Language) -> Readiness {
     match language {
         Language::Rust => super::rust::readiness(),
+        Language::Js | Language::Ts => super::js::readiness(),
         Language::Go => super::go::readiness(),
         Language::C => super::c::readiness(),
         Language::Python => super::python::readiness(),

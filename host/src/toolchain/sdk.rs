@@ -45,6 +45,11 @@ static PYTHON: [Sources; 1] = [Sources {
     place: "guest-sdk/python/sandbus",
     kinds: &["py", "typed"],
 }];
+static JS: [Sources; 1] = [Sources {
+    dir: include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/js/src"),
+    place: "guest-sdk/js/src",
+    kinds: &["js"],
+}];
 
 /// The versions that the Rust SDK was tested with.
 pub(super) const RUST_LOCK: &str = include_str!("../../../guest-sdk/rust/Cargo.lock");
@@ -66,6 +71,17 @@ pub(super) fn files(language: Language) -> Vec<File> {
             &[
                 ("guest-sdk/rust/Cargo.toml", include_bytes!("../../../guest-sdk/rust/Cargo.toml")),
                 ("guest-sdk/rust/README.md", include_bytes!("../../../guest-sdk/rust/README.md")),
+            ],
+        ),
+        Language::Js | Language::Ts => (
+            &JS,
+            &[
+                ("guest-sdk/js/package.json", include_bytes!("../../../guest-sdk/js/package.json")),
+                ("guest-sdk/js/README.md", include_bytes!("../../../guest-sdk/js/README.md")),
+                ("guest-sdk/js/globals.d.ts", include_bytes!("../../../guest-sdk/js/globals.d.ts")),
+                ("guest-sdk/js/index.d.ts", include_bytes!("../../../guest-sdk/js/index.d.ts")),
+                ("guest-sdk/js/testing.d.ts", include_bytes!("../../../guest-sdk/js/testing.d.ts")),
+                ("guest-sdk/js/component.d.ts", include_bytes!("../../../guest-sdk/js/component.d.ts")),
             ],
         ),
         Language::Go => (
@@ -127,6 +143,9 @@ mod tests {
             let own: &[&str] = match language {
                 Language::Rust => {
                     &["guest-sdk/rust/Cargo.toml", "guest-sdk/rust/src/lib.rs", "guest-sdk/rust/src/host/wasm.rs"]
+                }
+                Language::Js | Language::Ts => {
+                    &["guest-sdk/js/index.d.ts", "guest-sdk/js/src/index.js", "guest-sdk/js/src/runtime/imports.js"]
                 }
                 Language::Go => &[
                     "guest-sdk/go/go.mod",

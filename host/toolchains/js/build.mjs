@@ -7,9 +7,10 @@
 // `component` (where it goes).
 
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { componentize } from 'componentize-qjs';
@@ -57,8 +58,10 @@ async function bundled(given) {
     return await esbuild.build(given);
   } catch (error) {
     // It has said what is wrong. Of a library that is not there nothing says what to do.
-    const missing = error.errors?.some(({ text }) => text.startsWith('Could not resolve'));
-    if (missing && !existsSync(join(project.folder, 'node_modules'))) {
+    const missing = (error.errors ?? []).filter(({ text }) => text.startsWith('Could not resolve'));
+    if (missing.some(({ text }) => text.includes('"node:'))) {
+      console.error("A handler does not run on Node: it has no files, processes or sockets, and none of Node's modules.");
+    } else if (missing.length > 0 && !existsSync(join(project.folder, 'node_modules'))) {
       console.error('There is no node_modules here: `npm install` gets what package.json names.');
     }
     return fail(error.errors === undefined ? error.message : undefined);
@@ -110,16 +113,33 @@ function layDownContract(folder) {
   cpSync(join(project.folder, '.sandbus/wit'), join(folder, 'deps/handler'), { recursive: true });
 }
 
+/** What a component is made of, so that it is made anew only when that has changed: two of the same never have equal bytes. */
+function digest(bundle, witPath) {
+  const hash = createHash('sha256').update(bundle);
+  for (const file of readdirSync(witPath, { recursive: true }).sort()) {
+    if (file.endsWith('.wit')) hash.update(`\0${file}\0`).update(readFileSync(join(witPath, file)));
+  }
+  hash.update(readFileSync(join(tools, '../package-lock.json')));
+  return hash.digest('hex');
+}
+
 async function link(bundle) {
   const folder = mkdtempSync(join(tmpdir(), 'sandbus-build-'));
+  const stamp = `${project.component}.stamp`;
   try {
     const witPath = join(folder, 'wit');
     layDownContract(witPath);
+    const made = digest(bundle, witPath);
+    if (existsSync(stamp) && existsSync(project.component) && readFileSync(stamp, 'utf8') === made) return;
+    rmSync(stamp, { force: true });
     const { component } = await componentize({ witPath, world: 'sdk', jsSource: bundle, sync: true });
     mkdirSync(dirname(project.component), { recursive: true });
     writeFileSync(project.component, component);
+    writeFileSync(stamp, made);
   } catch (error) {
-    fail(`${relative(project.folder, join(project.folder, project.entry))} cannot be loaded: ${error.message}`);
+    // Each layer of the linker has put its own words before what is wrong.
+    const problem = error.message.replace(/^[: ]*(Failed to [^:]*: )+/, '');
+    fail(`${project.entry} cannot be loaded: ${problem}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
