@@ -55,7 +55,7 @@ pub(super) fn install(folder: &Path) -> Result<(), String> {
     };
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]);
-    pip.args(["--target", "site", "--requirement", REQUIREMENTS]).current_dir(folder);
+    pip.args(["--require-hashes", "--target", "site", "--requirement", REQUIREMENTS]).current_dir(folder);
     // The folder is nobody else's, so root may install into it.
     run(pip.env("PIP_ROOT_USER_ACTION", "ignore"), "pip could not install it")
 }
