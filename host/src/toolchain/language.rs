@@ -13,12 +13,12 @@ pub enum Language {
     Js,
     /// TypeScript, on QuickJS.
     Ts,
+    /// Python, by componentize-py.
+    Python,
     /// Go, by its own compiler.
     Go,
     /// C, by zig or another compiler.
     C,
-    /// Python, by componentize-py.
-    Python,
 }
 
 impl Language {
@@ -33,9 +33,9 @@ impl Language {
             Language::Rust => "rust",
             Language::Js => "js",
             Language::Ts => "ts",
+            Language::Python => "python",
             Language::Go => "go",
             Language::C => "c",
-            Language::Python => "python",
         }
     }
 
@@ -46,9 +46,9 @@ impl Language {
             Language::Rust => "Rust",
             Language::Js => "JavaScript",
             Language::Ts => "TypeScript",
+            Language::Python => "Python",
             Language::Go => "Go",
             Language::C => "C",
-            Language::Python => "Python",
         }
     }
 
@@ -60,9 +60,9 @@ impl Language {
             Language::Rust => "Cargo.toml",
             Language::Js => "package.json",
             Language::Ts => "tsconfig.json",
+            Language::Python => "pyproject.toml",
             Language::Go => "go.mod",
             Language::C => "handler.c",
-            Language::Python => "pyproject.toml",
         }
     }
 
