@@ -6,6 +6,7 @@
 
 mod c;
 mod go;
+mod js;
 mod python;
 
 use std::env;

@@ -1,0 +1,102 @@
+//! Projects in JavaScript and TypeScript: built by the tools that npm puts into the cache, by the first test that needs them.
+
+use std::fs;
+
+use super::{Outside, SAMPLES, verdicts};
+
+const COMPONENT: &str = "order-log/target/components/order-log.wasm";
+
+fn replace(outside: &Outside, path: &str, from: &str, to: &str) {
+    let path = outside.path(path);
+    let text = fs::read_to_string(&path).expect("a file of the project");
+    assert!(text.contains(from), "{text}");
+    fs::write(path, text.replace(from, to)).expect("the file can be written");
+}
+
+/// What is true of both. Leaves the project as it was made, and built.
+fn builds_at_once(outside: &Outside, language: &str) {
+    let made = outside.succeeds(&format!("sandbus new order-log --lang {language}")).stdout;
+    let next: Vec<&str> = made.lines().skip_while(|line| *line != "next:").skip(1).map(str::trim).collect();
+    let run = outside.succeeds(&format!("{} --json", next.join(" && ")));
+    assert!(run.stderr.contains("building order-log with componentize-qjs "), "{}", run.stderr);
+    assert_eq!(verdicts(&run.stdout), SAMPLES, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("order o-1 over 4998 cents is number 1"), "{}", run.stdout);
+    let typed =
+        outside.succeeds(&format!("sandbus test {COMPONENT} --events order-log/events.jsonl --way typed --json"));
+    assert_eq!(verdicts(&typed.stdout), SAMPLES, "{}{}", typed.stdout, typed.stderr);
+    let checked = outside.succeeds("cd order-log && sandbus check");
+    assert!(
+        checked.stdout.contains(&format!("sandbus-sdk-js 0.1.0, language {language}, name order-log")),
+        "{checked:?}"
+    );
+    let again = outside.succeeds("sandbus build order-log");
+    assert!(again.stdout.ends_with(", unchanged)\n"), "{}", again.stdout);
+    let units = outside.succeeds("cd order-log && npm test");
+    assert!(units.stdout.contains("pass 3") && units.stdout.contains("fail 0"), "{}", units.stdout);
+}
+
+/// A build that fails shows this, and leaves the component.
+fn fails(outside: &Outside, message: &str) {
+    let component = || fs::read(outside.path(COMPONENT)).expect("a component");
+    let before = component();
+    let failed = outside.shell("sandbus build order-log");
+    assert_eq!(failed.status.code(), Some(1), "{}", failed.stderr);
+    assert!(failed.stderr.contains(message), "{}", failed.stderr);
+    assert!(
+        failed.stderr.ends_with("sandbus: its tools could not build order-log; its message is above\n"),
+        "{}",
+        failed.stderr
+    );
+    assert!(component() == before, "a failed build changed the component");
+}
+
+#[test]
+fn a_new_project_in_javascript_builds_and_passes_its_tests_at_once() {
+    let outside = Outside::new(None);
+    builds_at_once(&outside, "js");
+    let source = "order-log/src/index.js";
+    let original = fs::read_to_string(outside.path(source)).expect("a source");
+    let cases = [
+        ("state.seen += = 1;", "src/index.js:21:18:"),
+        ("throw undeclared; } }); new Map().get('a').b; ({ x() {", "src/index.js cannot be loaded: TypeError: "),
+    ];
+    for (broken, message) in cases {
+        fs::write(outside.path(source), original.replace("state.seen += 1;", broken))
+            .expect("the source can be written");
+        fails(&outside, message);
+    }
+    fs::write(outside.path(source), "import fs from 'node:fs';\nexport default fs;\n")
+        .expect("the source can be written");
+    fails(&outside, "A handler does not run on Node");
+    fs::write(outside.path(source), "import pad from 'pad-of-ours';\nexport default pad;\n")
+        .expect("the source can be written");
+    fails(&outside, "`npm install` gets what package.json names");
+}
+
+#[test]
+fn a_library_of_npm_s_is_bundled_and_promises_are_waited_for() {
+    let outside = Outside::new(None);
+    outside.succeeds("sandbus new order-log --lang js && mkdir -p order-log/node_modules/pad-of-ours");
+    let library = outside.path("order-log/node_modules/pad-of-ours");
+    fs::write(library.join("package.json"), r#"{"name":"pad-of-ours","main":"pad.js"}"#).expect("a library");
+    fs::write(library.join("pad.js"), "module.exports = async (text) => (await null, text.padStart(5, '-'));\n")
+        .expect("a library");
+    let source = "order-log/src/index.js";
+    replace(&outside, source, "import { ack", "import pad from 'pad-of-ours';\nimport { ack");
+    replace(&outside, source, "  handle(event, state) {", "  async handle(event, state) {");
+    replace(&outside, source, "order ${order.order_id} over", "order ${await pad(order.order_id)} over");
+    let run = outside
+        .succeeds(&format!("sandbus build order-log && sandbus test {COMPONENT} --events order-log/events.jsonl"));
+    assert!(run.stdout.contains("order --o-1 over 4998 cents is number 1"), "{}", run.stdout);
+}
+
+#[test]
+fn a_new_project_in_typescript_builds_and_passes_its_tests_at_once() {
+    let outside = Outside::new(None);
+    builds_at_once(&outside, "ts");
+    replace(&outside, "order-log/src/index.ts", "state.seen += 1;", "state.unheard += 1;");
+    fails(
+        &outside,
+        "src/index.ts(27,11): error TS2339: Property 'unheard' does not exist on type '{ seen: number; }'.",
+    );
+}
