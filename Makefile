@@ -68,6 +68,7 @@ test: build
 	@$(CARGO) test --release --manifest-path examples/Cargo.toml --target-dir $(GUESTS)
 	@scripts/test-c.sh
 	@scripts/test-go.sh
+	@scripts/test-js.sh
 	@scripts/test-python.sh
 
 # For example: make bench BENCH="--handler json --json"
