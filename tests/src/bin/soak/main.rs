@@ -272,8 +272,9 @@ impl Soak {
             }
         }
         if found != expected {
-            let missing = expected.difference(&found).count();
-            wrong.push(format!("{missing} of {} events were not acknowledged", expected.len()));
+            let missing: Vec<_> = expected.difference(&found).collect();
+            let (some, all) = (&missing[..missing.len().min(20)], expected.len());
+            wrong.push(format!("{} of {all} events were not acknowledged, such as {some:?}", missing.len()));
         }
         for topic in [&self.topics.granted, &self.topics.forbidden] {
             let count = topic.read().len();
