@@ -231,6 +231,8 @@ fn a_module_may_take_wasi_of_its_own_beside_it() {
     let mut bytes = wat::parse_str(text).unwrap();
     let mut resolve = Resolve::default();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // The package that the SDKs' world is in includes the contract.
+    resolve.push_dir(root.join("wit")).unwrap();
     let (package, _) = resolve.push_dir(root.join("guest-sdk/wit")).unwrap();
     let world = resolve.select_world(&[package], Some("wasi")).unwrap();
     embed_component_metadata(&mut bytes, &resolve, world, StringEncoding::UTF8, false).unwrap();
