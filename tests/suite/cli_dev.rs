@@ -1,12 +1,12 @@
 //! `sandbus dev`, as somebody who writes a handler sees it: a new project, edited while it runs. No Kafka takes part.
 //!
-//! As in `projects.rs`, the SDK's dependencies are compiled by the first run and stay, here in `target/projects/dev`.
+//! In the terminal of one test, `script` of util-linux stands for a person. As in `projects.rs`, the SDK's dependencies are
+//! compiled by the first run and stay, here in `target/projects/dev`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sandbus_tests::eventually::eventually;
@@ -20,26 +20,25 @@ const BUILT: Duration = Duration::from_secs(600);
 /// Anything that takes no compiler.
 const SOON: Duration = Duration::from_secs(30);
 
-/// Held by whoever builds: the projects have one folder for what cargo makes.
-static CACHE: Mutex<()> = Mutex::new(());
-
 /// A new project, in a folder outside the repository.
 struct Project {
     folder: TempDir,
-    _cache: MutexGuard<'static, ()>,
+    /// Locked: the projects have one folder for what cargo makes, and components of one name in it.
+    _cache: File,
 }
 
 impl Project {
     fn new() -> Project {
-        let cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::Builder::new().prefix("sandbus-dev-").tempdir().expect("a folder for the project");
+        let target = built::sandbus().parent().expect("a file has a folder").with_file_name("projects").join("dev");
+        fs::create_dir_all(&target).expect("a folder for dependencies");
+        let cache = File::create(target.with_extension("lock")).expect("a file to lock");
+        cache.lock().expect("a lock");
         let project = Project { folder, _cache: cache };
         let made = project.sandbus(&["new", "order-log", "--lang", "rust"]);
         assert!(made.status.success(), "{}{}", made.stdout, made.stderr);
-        let target = built::sandbus().parent().expect("a file has a folder").with_file_name("projects").join("dev");
         // No component of an earlier run.
         let _ = fs::remove_dir_all(target.join("components"));
-        fs::create_dir_all(&target).expect("a folder for dependencies");
         std::os::unix::fs::symlink(target, project.path("target")).expect("the project has no target folder yet");
         project
     }
@@ -57,7 +56,7 @@ impl Project {
     }
 
     fn sandbus(&self, arguments: &[&str]) -> Finished {
-        let mut command = self.command(built::sandbus());
+        let mut command = self.command(&built::sandbus());
         command.args(arguments);
         run_to_end(command, b"", SOON)
     }
@@ -100,7 +99,7 @@ impl Dev {
     }
 
     fn of(project: &Project) -> Dev {
-        let mut command = project.command(built::sandbus());
+        let mut command = project.command(&built::sandbus());
         // By its whole path: so the process is found again.
         command.arg("dev").arg(project.path(""));
         Dev::start(command)

@@ -61,7 +61,7 @@ fn a_delivery_is_a_line_and_what_it_did_stands_below() {
     assert_snapshot!(written(&screen), @r#"
     events.stream/0/0  OrderCreated  attempt 1  ack  (0.412 ms, 0.398 ms CPU, 1.1 MiB)
         log info: order o-1 is number 1
-        publish {"topic":"out","type":"Noted","key":"o-1","value":{"a":1}}
+        publish {"topic":"out","key":"o-1","headers":[["event_type","Noted"]],"value":{"a":1}}
     events.stream/0/1  OrderCreated  attempt 2  fault trap: wasm trap: unreachable  (0.412 ms, 0.398 ms CPU, 1.1 MiB)
     events.stream/0/2  OrderCreated  attempt 1  orders  dead-letter: the total is negative  (0.412 ms, 0.398 ms CPU, 1.1 MiB)
     events.stream/0/2  dead letter in events.stream.dlq: rejected
@@ -92,8 +92,8 @@ fn the_line_of_state_stays_below_and_fits() {
     screen.entered().unwrap();
     screen.end().unwrap();
     assert_snapshot!(written(&screen), @"
-    <start><clear>built | generation 1 at work | Enter: ru<start><clear>a line
-    built | generation 1 at work | Enter: ru<up><start><clear>built | generation 1 at work | Enter: ru<start><clear>
+    <start><clear>built | generation 1 at work | Enter: r<start><clear>a line
+    built | generation 1 at work | Enter: r<up><start><clear>built | generation 1 at work | Enter: r<start><clear>
     ");
 }
 
