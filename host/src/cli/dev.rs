@@ -50,7 +50,7 @@ const END: Duration = Duration::from_secs(1);
 ///
 /// Enter runs the sample events again. Ctrl-C ends.
 ///
-/// Handlers, limits and grants are those of the configuration. Not used of it are brokers, [admin] and [telemetry];
+/// Handlers, limits and grants are those of the configuration. Not used of it are brokers, `admin` and `telemetry`;
 /// waits between tries are a second at most, and a handler that fails is neither quarantined nor rolled back.
 #[derive(Debug, Args)]
 #[command(after_help = "Environment:\n  NO_COLOR  no colours\n\n\

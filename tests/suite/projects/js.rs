@@ -58,7 +58,10 @@ fn a_new_project_in_javascript_builds_and_passes_its_tests_at_once() {
     let original = fs::read_to_string(outside.path(source)).expect("a source");
     let cases = [
         ("state.seen += = 1;", "src/index.js:21:18:"),
-        ("throw undeclared; } }); new Map().get('a').b; ({ x() {", "src/index.js cannot be loaded: Error: cannot read property 'b' of undefined"),
+        (
+            "throw undeclared; } }); new Map().get('a').b; ({ x() {",
+            "src/index.js cannot be loaded: Error: cannot read property 'b' of undefined",
+        ),
     ];
     for (broken, message) in cases {
         fs::write(outside.path(source), original.replace("state.seen += 1;", broken))

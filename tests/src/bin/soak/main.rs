@@ -263,18 +263,23 @@ impl Soak {
         let good = good.iter().filter(|record| record.header("event_type") == Some("Good"));
         let expected: BTreeSet<_> = good.map(|record| (record.partition, record.offset)).collect();
         let (mut found, mut last) = (BTreeSet::new(), BTreeMap::new());
-        for result in self.topics.results.read() {
+        let results = self.topics.results.read();
+        for result in &results {
             let number = |name: &str| result.header(name).and_then(|text| text.parse::<i64>().ok()).unwrap_or(-1);
             let place = (number("probe_partition") as i32, number("probe_offset"));
-            let before = last.insert(result.key.clone(), place);
+            let before = last.insert(&result.key, place);
             if before.is_some_and(|before| before >= place) || !found.insert(place) {
                 wrong.push(format!("{place:?} came after {before:?}"));
             }
         }
+        let results = results.len();
         if found != expected {
             let missing: Vec<_> = expected.difference(&found).collect();
             let (some, all) = (&missing[..missing.len().min(20)], expected.len());
-            wrong.push(format!("{} of {all} events were not acknowledged, such as {some:?}", missing.len()));
+            wrong.push(format!(
+                "{} of {all} events were not acknowledged, such as {some:?}; there are {results} results",
+                missing.len()
+            ));
         }
         for topic in [&self.topics.granted, &self.topics.forbidden] {
             let count = topic.read().len();
