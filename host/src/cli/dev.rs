@@ -38,6 +38,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// How often it is told what was not shown.
 const SKIPPED: Duration = Duration::from_secs(2);
 
+/// After that long it is said what is waited for.
+const LONG: Duration = Duration::from_secs(2);
+
 /// How long the view may take to end.
 const END: Duration = Duration::from_secs(1);
 
@@ -73,6 +76,8 @@ enum Happening {
     Say(Tone, String),
     /// A build has begun, or has ended well or not.
     Build(Build),
+    /// What was built is loaded since then; or no longer.
+    Loading(Option<Instant>),
     /// What is at work.
     Work(Work),
     /// Enter was pressed.
@@ -81,6 +86,23 @@ enum Happening {
     Failed(String),
     /// Somebody wants it to end.
     End,
+}
+
+/// Whether something is loaded.
+#[derive(Default)]
+struct Loading {
+    since: Option<Instant>,
+    /// Whether it was said that it takes long.
+    said: bool,
+}
+
+impl Loading {
+    /// Whether it takes long, and that was not said yet.
+    fn is_long(&mut self) -> bool {
+        let long = !self.said && self.since.is_some_and(|since| since.elapsed() >= LONG);
+        self.said |= long;
+        long
+    }
 }
 
 /// What is at work.
@@ -132,7 +154,7 @@ impl Dev {
         start("watch", move || watch.run(|saved| saved_now(saved, &build_in, &orders)))?;
         start("stdin", move || read_stdin(&tell, &orders_in))?;
 
-        let shown = View { screen, feed, build: Build::Begun(Instant::now()), work: None };
+        let shown = View { screen, feed, build: Build::Begun(Instant::now()), loading: Loading::default(), work: None };
         let ended = shown.run(&news, &happenings);
         builder.end();
         ended
@@ -253,6 +275,7 @@ struct View<W> {
     screen: Screen<W>,
     feed: Arc<Feed>,
     build: Build,
+    loading: Loading,
     work: Option<Work>,
 }
 
@@ -280,13 +303,7 @@ impl<W: io::Write> View<W> {
                 }),
                 default(TICK) => Ok(()),
             };
-            let written = written.and_then(|()| match told.elapsed() >= SKIPPED {
-                true => {
-                    told = Instant::now();
-                    self.feed.skipped().map_or(Ok(()), |skipped| self.screen.say(Tone::Odd, &skipped))
-                }
-                false => Ok(()),
-            });
+            let written = written.and_then(|()| self.remind(&mut told));
             match written.and_then(|()| self.screen.state(self.state())) {
                 Ok(()) => {}
                 // Nobody reads any more.
@@ -294,6 +311,20 @@ impl<W: io::Write> View<W> {
                 Err(error) => return Err(Failure::Wrong(format!("cannot write to stdout: {error}"))),
             }
         }
+    }
+
+    /// Says what nobody has said: what was not shown since then, and what is waited for.
+    fn remind(&mut self, told: &mut Instant) -> io::Result<()> {
+        if told.elapsed() >= SKIPPED {
+            *told = Instant::now();
+            if let Some(skipped) = self.feed.skipped() {
+                self.screen.say(Tone::Odd, &skipped)?;
+            }
+        }
+        if self.loading.is_long() {
+            self.screen.say(Tone::Plain, "compiling it for this machine; a large runtime takes a while")?;
+        }
+        Ok(())
     }
 
     fn show(&mut self, happening: Happening) -> io::Result<()> {
@@ -308,6 +339,10 @@ impl<W: io::Write> View<W> {
                     }
                     _ => Ok(()),
                 }
+            }
+            Happening::Loading(since) => {
+                self.loading = Loading { since, said: false };
+                Ok(())
             }
             Happening::Work(work) => {
                 self.work = Some(work);
@@ -326,7 +361,10 @@ impl<W: io::Write> View<W> {
         };
         let build = match self.build {
             Build::Begun(since) => format!("building for {} s", since.elapsed().as_secs()),
-            Build::Good => "built".to_owned(),
+            Build::Good => match self.loading.since {
+                Some(since) => format!("loading for {} s", since.elapsed().as_secs()),
+                None => "built".to_owned(),
+            },
             Build::Failed => "the build failed".to_owned(),
         };
         format!(" {build} | {work} | Enter: run the events again, Ctrl-C: end")

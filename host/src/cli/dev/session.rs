@@ -93,8 +93,8 @@ impl Session {
     pub fn run(mut self, orders: &Receiver<Order>) {
         loop {
             match orders.recv_timeout(LOOK) {
-                Ok(Order::Built(built)) => self.take(built),
-                Ok(Order::Configure) => self.configure(),
+                Ok(Order::Built(built)) => self.loading(|session| session.take(built)),
+                Ok(Order::Configure) => self.loading(Self::configure),
                 Ok(Order::Run) => self.run_events(),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -106,6 +106,13 @@ impl Session {
     fn say(&self, tone: Tone, text: impl Into<String>) {
         // At the end nobody listens.
         let _ = self.tell.send(Happening::Say(tone, text.into()));
+    }
+
+    /// Does what may have to compile a component for this machine.
+    fn loading(&mut self, load: impl FnOnce(&mut Self)) {
+        let _ = self.tell.send(Happening::Loading(Some(Instant::now())));
+        load(self);
+        let _ = self.tell.send(Happening::Loading(None));
     }
 
     // --- The host ---
