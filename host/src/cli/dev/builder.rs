@@ -15,8 +15,8 @@ use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use serde::Deserialize;
 
-/// How long killed processes may take to be gone.
-const GONE: Duration = Duration::from_secs(2);
+/// How long killed processes are waited for. They are dead at once; who has started them may be slow to take note.
+const GONE: Duration = Duration::from_millis(200);
 
 /// A component that was built.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
