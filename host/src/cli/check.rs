@@ -80,6 +80,13 @@ fn toolchains(as_json: bool) -> Done {
 
 /// A configuration of defaults with one component in it.
 pub(super) fn alone(component: &Path) -> Result<Config, Failure> {
+    if component.is_dir() {
+        return Err(Failure::Wrong(format!(
+            "{0} is a folder; name the component in it. If it is a handler's project, `sandbus build {0}` makes its \
+             component and prints where it is",
+            component.display()
+        )));
+    }
     if !component.is_file() {
         return Err(Failure::Wrong(format!("there is no file {}", component.display())));
     }

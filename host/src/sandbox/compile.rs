@@ -5,11 +5,13 @@
 //! and may die. In this process it is done for tests and measurements, whose components are their own.
 
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 
-use wasmparser::Parser;
 use wasmtime::Engine;
 
-use super::component::{LoadError, componentize, guess};
+use super::component::LoadError;
+use super::core_module::componentize;
+use super::foreign;
 
 pub mod apart;
 mod guard;
@@ -32,9 +34,7 @@ impl Compiler {
     /// # Errors
     /// Where the bytes are no component, do not compile, or take more than compiling may.
     pub(super) fn compile(&self, engine: &Engine, bytes: Vec<u8>) -> Result<Vec<u8>, LoadError> {
-        if !Parser::is_component(&bytes) && !Parser::is_core_wasm(&bytes) {
-            return Err(LoadError::NotWasm(guess(&bytes)));
-        }
+        foreign::check(&bytes, Path::new(""))?;
         match self {
             Compiler::Here => compile(engine, bytes),
             Compiler::Apart(apart) => apart.compile(&bytes),

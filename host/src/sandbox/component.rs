@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use wasmparser::{Parser, Payload};
-use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 use super::Sandbox;
@@ -15,34 +13,18 @@ use super::bindings::since_v0_1::exports::sandbus::handler::{descriptor, typed};
 use super::bindings::since_v0_1::packed::exports::sandbus::handler::packed;
 use super::cache::{Digest, digest_of, hexadecimal};
 use super::code::Source;
+use super::foreign::Foreign;
 use super::instance::Instance;
 use super::ports::excerpt;
-use super::preview1;
 use super::state::{GuestState, HandlerSettings};
+use super::{contract, foreign};
 use crate::config::Pattern;
 use crate::delivery::verdict::FaultKind;
 
+pub use super::core_module::componentize;
+
 /// The largest file that is read. CPython with its standard library has 18 MiB.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
-
-/// Interfaces that a component may import. Those of WASI are there for the toolchains that import them
-/// without using them; but for clocks, random and granted HTTP they are empty.
-const OFFERED: [&str; 14] = [
-    "sandbus:handler/types",
-    "sandbus:handler/logging",
-    "sandbus:handler/config",
-    "sandbus:handler/publish",
-    "sandbus:handler/metrics",
-    "sandbus:handler/batch",
-    "wasi:cli/",
-    "wasi:clocks/",
-    "wasi:filesystem/",
-    "wasi:http/outgoing-handler",
-    "wasi:http/types",
-    "wasi:io/",
-    "wasi:random/",
-    "wasi:sockets/",
-];
 
 /// Why a file is no handler.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +36,18 @@ pub enum LoadError {
     #[error("the file has {0} bytes; a handler may have {MAX_FILE_BYTES}")]
     TooLarge(u64),
     /// It is something else.
-    #[error("this is {0}, not a WebAssembly component; `sandbus build` makes one")]
-    NotWasm(&'static str),
+    #[error("this is {what}, not a WebAssembly component; {advice}", what = .0.what, advice = .0.advice)]
+    NotWasm(Foreign),
+    /// The rest of it is missing.
+    #[error(
+        "this WebAssembly file is cut: it has {length} bytes and announces {announced} or more; build or copy it again"
+    )]
+    Cut {
+        /// Bytes that it has.
+        length: u64,
+        /// Bytes that it would have, at least.
+        announced: u64,
+    },
     /// A core module that says nothing of its interface.
     #[error(
         "this core module cannot be made a component: {0}\n\
@@ -95,13 +87,31 @@ pub enum LoadError {
     Compiler(String),
     /// It exports neither way in.
     #[error(
-        "this component is no handler: it exports {0}, and neither `sandbus:handler/typed@0.1` nor \
-         `sandbus:handler/packed@0.1`"
+        "this component is no handler{hint}: it exports {exports}, and neither `sandbus:handler/typed@0.1` nor \
+         `sandbus:handler/packed@0.1`; it imports {imports}\n\
+         `sandbus new` makes a project that exports them; wit/ has the interfaces for any other toolchain"
     )]
-    NoHandler(String),
+    NoHandler {
+        /// What it is instead, behind a comma, if that is known.
+        hint: &'static str,
+        /// Names, or `nothing`.
+        exports: String,
+        /// Names, or `nothing`.
+        imports: String,
+    },
     /// It wants what is not offered.
     #[error("this component imports {0}, which the host does not offer{1}")]
     Import(String, &'static str),
+    /// It was built for another version of the contract, or uses what only that has.
+    #[error("this component was built for version {version} of the contract: {what}. This host has {own}: {advice}", own = contract::VERSION)]
+    OtherVersion {
+        /// Which one.
+        version: semver::Version,
+        /// What says so.
+        what: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// It wants to send requests, and may send none.
     #[error(
         "this component imports `{import}`, and the handler has no grant for it; name the servers that it may reach in \
@@ -207,6 +217,7 @@ impl Sandbox {
     /// Where the file is no handler, in words for whoever made it.
     pub async fn load(&self, path: &Path, settings: &Arc<HandlerSettings>) -> Result<Component, LoadError> {
         let bytes = read(path)?;
+        foreign::check(&bytes, path)?;
         let content = digest_of(&bytes);
         let (way, source) = self.way(&content, bytes, settings).await?;
         // Before anything of it runs. The code is the same for all handlers, the grants are not.
@@ -254,44 +265,12 @@ impl Sandbox {
             return Ok((way, Source::Shared));
         }
         let (code, source) = tokio::task::block_in_place(|| self.code(content, bytes))?;
-        self.check_exports(&code)?;
-        self.check_imports(&code)?;
+        contract::check(&code)?;
         granted(http_import(&code).as_deref(), settings)?;
-        let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
-        let way = Arc::new(Way::new(self.linker.instantiate_pre(&code).map_err(contract)?)?);
+        let way = self.linker.instantiate_pre(&code).map_err(|error| contract::unlinked(&code, &error));
+        let way = Arc::new(Way::new(way?)?);
         *known = Arc::downgrade(&way);
         Ok((way, source))
-    }
-
-    fn check_exports(&self, component: &wasmtime::component::Component) -> Result<(), LoadError> {
-        let ty = component.component_type();
-        let names: Vec<_> = ty.exports(&self.engine).map(|(name, _)| format!("`{name}`")).collect();
-        let exports = |interface: &str| names.iter().any(|name| name.starts_with(&format!("`{interface}@")));
-        if exports("sandbus:handler/typed") || exports("sandbus:handler/packed") {
-            Ok(())
-        } else {
-            Err(LoadError::NoHandler(if names.is_empty() { "nothing".into() } else { names.join(", ") }))
-        }
-    }
-
-    fn check_imports(&self, component: &wasmtime::component::Component) -> Result<(), LoadError> {
-        let ty = component.component_type();
-        for (name, item) in ty.imports(&self.engine) {
-            let offered = OFFERED.iter().any(|offer| {
-                name.strip_prefix(offer).is_some_and(|rest| offer.ends_with('/') || rest.starts_with('@'))
-            });
-            if !offered || !matches!(item.ty, ComponentItem::ComponentInstance(_)) {
-                let hint = match name.split('/').next() {
-                    Some("wasi:http") => {
-                        "; a handler sends requests by `wasi:http/outgoing-handler`, and receives events"
-                    }
-                    Some("sandbus:handler") => "; it was built for another version of the contract",
-                    _ => "",
-                };
-                return Err(LoadError::Import(format!("`{name}`"), hint));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -333,72 +312,4 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
         return Err(LoadError::TooLarge(length));
     }
     std::fs::read(path).map_err(error)
-}
-
-/// A component: the bytes themselves, or the one made of a core module that carries its interface.
-///
-/// # Errors
-/// Where the bytes are neither.
-pub fn componentize(bytes: Vec<u8>) -> Result<Vec<u8>, LoadError> {
-    if Parser::is_component(&bytes) {
-        return Ok(bytes);
-    }
-    if !Parser::is_core_wasm(&bytes) {
-        return Err(LoadError::NotWasm(guess(&bytes)));
-    }
-    let wrap = |error: anyhow::Error| LoadError::Wrap(format!("{error:#}"));
-    let core = CoreModule::read(&bytes);
-    if !core.describes_itself {
-        return Err(LoadError::Wrap("it does not say what its interface is".into()));
-    }
-    let mut encoder = wit_component::ComponentEncoder::default();
-    let mut encoder = encoder.validate(true).module(&bytes).map_err(wrap)?;
-    if core.wants_preview1 {
-        encoder = preview1::module().and_then(|adapter| encoder.adapter(preview1::NAME, &adapter)).map_err(wrap)?;
-    }
-    encoder.encode().map_err(wrap)
-}
-
-/// What matters of a core module before it is made a component.
-#[derive(Default)]
-struct CoreModule {
-    /// Whether it carries its interface.
-    describes_itself: bool,
-    /// Whether it imports anything of WASI preview 1.
-    wants_preview1: bool,
-}
-
-impl CoreModule {
-    /// Reads as far as the bytes are valid: what is wrong with them, their encoder says.
-    fn read(bytes: &[u8]) -> CoreModule {
-        let mut module = CoreModule::default();
-        for payload in Parser::new(0).parse_all(bytes) {
-            match payload {
-                Ok(Payload::CustomSection(section)) => {
-                    module.describes_itself |= section.name().starts_with("component-type");
-                }
-                Ok(Payload::ImportSection(imports)) => {
-                    let mut imports = imports.into_imports().filter_map(Result::ok);
-                    module.wants_preview1 |= imports.any(|import| import.module == preview1::NAME);
-                }
-                Ok(_) => {}
-                Err(_) => break,
-            }
-        }
-        module
-    }
-}
-
-/// What bytes are that are no WebAssembly, by how they begin.
-pub(super) fn guess(bytes: &[u8]) -> &'static str {
-    match bytes {
-        [] => "an empty file",
-        [0x7f, b'E', b'L', b'F', ..] => "a native library or program",
-        [b'P', b'K', 3, 4, ..] => "an archive",
-        [0] | [0, b'a'] | [0, b'a', b's'] => "the beginning of a WebAssembly file",
-        [0, b'a', b's', b'm', ..] => "WebAssembly of an unknown version",
-        _ if bytes.trim_ascii_start().starts_with(b"(") => "WebAssembly text",
-        _ if std::str::from_utf8(bytes).is_ok() => "a text file",
-        _ => "a binary of an unknown kind",
-    }
 }

@@ -83,6 +83,66 @@ fn a_text() {
     wrong("text", "print('hello')\n");
 }
 
+/// What the host says of a file by that name.
+#[track_caller]
+fn named(file: &str, bytes: impl AsRef<[u8]>, words: &str) {
+    let deployment = Deployment::new("").write(file, bytes);
+    let outcome = check(&deployment, &[file]).expect(1);
+    assert!(outcome.stderr.contains(words), "{words:?} is not in {outcome}");
+    assert_eq!(outcome.stdout, "", "{outcome}");
+}
+
+#[test]
+fn source_of_each_language_is_told_to_be_built() {
+    let advice = ", not a WebAssembly component; `sandbus build` in the folder of its project makes one";
+    let sources = [
+        ("src/lib.rs", "fn main() {}\n", "Rust source"),
+        ("handler.js", "export function handle() {}\n", "JavaScript source"),
+        ("handler.ts", "export function handle(): void {}\n", "TypeScript source"),
+        ("handler.py", "def handle(event):\n    pass\n", "Python source"),
+        ("main.go", "package main\n", "Go source"),
+        ("handler.c", "#include \"sandbus.h\"\n", "C source"),
+    ];
+    for (file, source, what) in sources {
+        named(file, source, &format!("this is {what}{advice}"));
+    }
+    named(
+        "Cargo.toml",
+        "[package]\n",
+        "this is the manifest of a project, not a WebAssembly component; `sandbus build`",
+    );
+}
+
+#[test]
+fn other_files_are_told_what_they_are() {
+    let mut tar = vec![0; 1024];
+    tar[257..262].copy_from_slice(b"ustar");
+    named("handler.zip", b"PK\x03\x04\x14\0", "this is a zip archive, not a WebAssembly component; unpack it");
+    named("handler.tar.gz", b"\x1f\x8b\x08\0", "this is a gzip archive");
+    named("handler.tar", tar, "this is a tar archive");
+    named("handler.wasm", "<!DOCTYPE html><title>404</title>", "this is an HTML page");
+    named("handler.wit", "package a:b;\ninterface c {}\n", "this is WIT, the description of an interface");
+    named("handler.wasm", [0xff; 64], "this is a binary of an unknown kind");
+}
+
+/// What this machine's own compiler makes, and this very test.
+#[test]
+fn native_code_is_told_what_it_is() {
+    let own = fs::read(std::env::current_exe().unwrap()).unwrap();
+    named(
+        "handler",
+        &own,
+        "this is a native library (or program), not a WebAssembly component; a handler is built for",
+    );
+    let library = fs::read_dir("/lib/x86_64-linux-gnu").or_else(|_| fs::read_dir("/usr/lib64")).ok();
+    let library = library.and_then(|mut files| {
+        files.find_map(|file| file.ok().map(|file| file.path()).filter(|path| path.ends_with("libc.so.6")))
+    });
+    if let Some(library) = library {
+        named("handler.so", fs::read(library).unwrap(), "this is a native library (or program)");
+    }
+}
+
 #[test]
 fn webassembly_text() {
     wrong("webassembly-text", "(module)\n");
@@ -111,6 +171,13 @@ fn a_truncated_file() {
 #[test]
 fn a_core_module_that_says_nothing_of_its_interface() {
     wrong("core-module", assembled("(module (func (export \"handle\")))"));
+}
+
+#[test]
+fn a_program_of_its_own() {
+    let command = r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func (param i32))) (memory (export "memory") 1)
+        (func (export "_start")))"#;
+    wrong("core-command", assembled(command));
 }
 
 #[test]
@@ -163,6 +230,17 @@ fn a_component_that_wants_what_nobody_offers() {
 #[test]
 fn a_component_of_a_later_contract() {
     wrong("later-contract", importing("sandbus:handler/state@0.9.0"));
+}
+
+#[test]
+fn a_component_that_wants_a_later_wasi() {
+    let clock = r#"
+        (component
+            (import "wasi:clocks/monotonic-clock@0.3.0" (instance (export "now" (func (result u64)))))
+            (instance $typed)
+            (export "sandbus:handler/typed@0.1.0" (instance $typed)))
+        "#;
+    wrong("later-wasi", assembled(clock));
 }
 
 #[test]

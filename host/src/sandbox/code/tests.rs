@@ -71,8 +71,11 @@ fn what_does_not_compile_is_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("compiled");
     let sandbox = sandbox(Some(&path));
-    let damaged = &component(1)[..11];
+    // A component with one section of one byte, which is no core module.
+    let damaged = b"\0asm\x0d\0\x01\0\x01\x01\xff";
     assert!(matches!(sandbox.code(&digest_of(damaged), damaged.to_vec()), Err(LoadError::Compile(_))));
+    let cut = &component(1)[..11];
+    assert!(matches!(sandbox.code(&digest_of(cut), cut.to_vec()), Err(LoadError::Cut { .. })));
     assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0);
 }
 
