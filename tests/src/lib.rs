@@ -7,6 +7,7 @@
 //! - [`host`] deploys a configuration, runs the host on it, and watches its log, health and metrics.
 //! - [`chaos`] harms hosts, brokers and the network while events flow, and compares everything afterwards.
 //! - [`hostile`] has components that mean harm.
+//! - [`contracts`] keeps the released versions of the contract with guests.
 //! - [`collector`] is an OpenTelemetry Collector, and what it was sent.
 //! - [`prometheus`] runs a real Prometheus on hosts, and asks it.
 //! - [`python`] runs programs that use eventsource-py.
@@ -17,6 +18,7 @@
 mod cache;
 pub mod chaos;
 pub mod collector;
+pub mod contracts;
 pub mod eventually;
 pub mod group;
 pub mod host;

@@ -18,6 +18,7 @@ mod cli_test;
 mod cli_usage;
 mod compiled_code;
 mod compiling;
+mod contracts;
 mod delivery;
 mod eventsource_py;
 mod hardening;

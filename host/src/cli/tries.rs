@@ -97,7 +97,8 @@ impl Shown {
         json!({
             "event": self.at, "id": self.id, "type": self.event_type,
             "attempt": self.attempt, "verdict": self.ending.name(), "error_type": self.ending.error_type(),
-            "message": self.ending.message(), "logs": logs, "metrics": self.said.metrics, "published": self.published,
+            "message": self.ending.message(), "retry_after_ms": retry_after(&self.ending), "logs": logs,
+            "metrics": self.said.metrics, "published": self.published,
             "wall_ms": wall, "cpu_ms": cpu, "memory_bytes": self.memory,
         })
     }
@@ -146,6 +147,14 @@ fn published(record: &Outgoing) -> Value {
     line.shift_remove("partition");
     line.shift_remove("offset");
     Value::Object(line)
+}
+
+/// What the handler asked for; `null` is the configured delay, and that of all other endings.
+fn retry_after(ending: &Ending) -> Option<u64> {
+    match ending {
+        Ending::Retry(Some(after)) => Some(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+        _ => None,
+    }
 }
 
 /// How a level is written.

@@ -40,6 +40,7 @@ fn as_json_each_try_is_one_object() {
         "verdict",
         "error_type",
         "message",
+        "retry_after_ms",
         "logs",
         "metrics",
         "published",
