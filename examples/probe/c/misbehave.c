@@ -6,6 +6,9 @@
 
 void misbehave_trap(void) { __builtin_trap(); }
 
+/* C has no exceptions: what comes nearest ends the instance, and says why. */
+void misbehave_throw(sandbus_bytes text) { sandbus_trap(sandbus_string(text)); }
+
 void misbehave_endlessly(void) {
     for (volatile uint64_t turns = 0;;) turns = turns + 1;
 }

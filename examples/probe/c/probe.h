@@ -15,6 +15,7 @@ typedef enum step_kind {
     STEP_SPIN,
     STEP_SLEEP,
     STEP_TRAP,
+    STEP_THROW,
     STEP_LOOP,
     STEP_RECURSE,
     STEP_ALLOC,
@@ -48,6 +49,7 @@ bool results_create(void);
 bool results_report(const sandbus_event *event);
 
 SANDBUS_NORETURN void misbehave_trap(void);
+SANDBUS_NORETURN void misbehave_throw(sandbus_bytes text);
 SANDBUS_NORETURN void misbehave_endlessly(void);
 void misbehave_recurse(void);
 void misbehave_alloc(size_t bytes);

@@ -40,6 +40,7 @@ static bool run_step(const step *step_, const sandbus_event *event, sandbus_verd
     case STEP_SPIN: spin(step_->number); break;
     case STEP_SLEEP: sleep_for(step_->number); break;
     case STEP_TRAP: misbehave_trap();
+    case STEP_THROW: misbehave_throw(step_->text);
     case STEP_LOOP: misbehave_endlessly();
     case STEP_RECURSE: misbehave_recurse(); break;
     case STEP_ALLOC: misbehave_alloc((size_t)step_->number); break;

@@ -63,7 +63,7 @@ static bool parse_argument(sandbus_bytes word, sandbus_bytes argument, step *rea
         {"spin", STEP_SPIN, parse_duration},         {"sleep", STEP_SLEEP, parse_duration},
         {"alloc", STEP_ALLOC, parse_size},           {"result", STEP_RESULT, parse_size},
         {"log", STEP_LOG, NULL},                     {"count", STEP_COUNT, NULL},
-        {"publish", STEP_PUBLISH, NULL},
+        {"publish", STEP_PUBLISH, NULL},             {"throw", STEP_THROW, NULL},
     };
     read->text = argument;
     if (is(word, "log-flood")) {

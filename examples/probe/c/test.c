@@ -130,6 +130,7 @@ static void spin_and_sleep_take_their_time(void) {
 }
 
 static void trap_ends_the_instance(void) { run("trap;ack"); }
+static void what_is_thrown_ends_the_instance(void) { run("throw:it broke;ack"); }
 
 static void recursion_goes_through_every_level(void) {
     uint64_t third = 3, second = (third << 7 | third >> 57) ^ 2, first = (second << 7 | second >> 57) ^ 1;
@@ -232,6 +233,7 @@ int main(void) {
     SANDBUS_RUN(until_runs_its_step_in_earlier_attempts_alone);
     SANDBUS_RUN(spin_and_sleep_take_their_time);
     SANDBUS_RUN_TRAP(trap_ends_the_instance);
+    SANDBUS_RUN_TRAP(what_is_thrown_ends_the_instance);
     SANDBUS_RUN(recursion_goes_through_every_level);
     SANDBUS_RUN(alloc_result_and_log_flood_are_of_the_size_told);
     SANDBUS_RUN(log_count_and_publish_use_the_imports);

@@ -85,6 +85,12 @@ func TestNumbersReachTheirEnds(t *testing.T) {
 	}
 }
 
+func TestAPanicIsAnError(t *testing.T) {
+	if message := try(t, "throw:it broke;ack").WantError("panic"); message != "it broke" {
+		t.Error(message)
+	}
+}
+
 func TestSpinAndSleepTakeTheirTime(t *testing.T) {
 	for _, script := range []string{"spin:20ms", "sleep:20ms"} {
 		start := time.Now()

@@ -53,6 +53,8 @@ func (s *step) run(event *sandbus.Event) (none sandbus.Verdict, err error) {
 		time.Sleep(s.time())
 	case "trap":
 		trap()
+	case "throw":
+		panic(s.text)
 	case "loop":
 		endless()
 	case "recurse":

@@ -54,7 +54,7 @@ func read(text string) (*step, bool) {
 	read := &step{word: word(first), text: argument}
 	is := true
 	switch first {
-	case "dead-letter", "log", "count", "publish":
+	case "dead-letter", "log", "count", "publish", "throw":
 	case "retry", "spin", "sleep":
 		read.micros, is = duration(argument)
 		read.timed = true

@@ -45,6 +45,7 @@ function withArgument(word, argument) {
     case 'log':
     case 'count':
     case 'publish':
+    case 'throw':
       return { do: word, text: argument };
     case 'error': {
       const parts = split(argument);

@@ -86,6 +86,10 @@ test('trap ends the try', () => {
   assert.throws(() => run('trap;ack'), { name: 'Trap' });
 });
 
+test('what is thrown is an error of its class', () => {
+  assert.equal(run('throw:it broke;ack').assertError('Error').message, 'it broke');
+});
+
 test('memory, answers and lines are as large as told', () => {
   run('alloc:16MiB;alloc:0;skip').assertSkip();
   assert.equal(run('result:1MiB;trap').verdict?.reason?.length, 1 << 20);

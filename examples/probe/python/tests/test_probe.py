@@ -172,6 +172,9 @@ class Scripts(unittest.TestCase):
             run(script).assert_ack()
             self.assertGreaterEqual(time.monotonic() - start, 0.02, script)
 
+    def test_what_is_raised_is_an_error_of_its_class(self) -> None:
+        self.assertEqual(run("throw:it broke;ack").assert_error("RuntimeError").message, "it broke")
+
     def test_what_fits_is_no_misbehaviour(self) -> None:
         run("alloc:16MiB;alloc:0;skip").assert_skip()
         verdict = run("result:1MiB;trap").verdict

@@ -18,6 +18,11 @@ pub fn trap() -> ! {
     panic!("trap");
 }
 
+/// Panics. Nothing of ours catches that.
+pub fn throw(text: &str) -> ! {
+    panic!("{text}");
+}
+
 /// Never ends, and calls nothing.
 pub fn endless() -> ! {
     let mut turns = 0_u64;

@@ -38,6 +38,7 @@ fn run(step: Step<'_>, event: &Event) -> Result<Option<Verdict>> {
         Step::Spin(time) => spin(time),
         Step::Sleep(time) => clock::sleep(time),
         Step::Trap => misbehave::trap(),
+        Step::Throw(text) => misbehave::throw(text),
         Step::Loop => misbehave::endless(),
         Step::Recurse => misbehave::recurse(),
         Step::Alloc(bytes) => misbehave::alloc(bytes),

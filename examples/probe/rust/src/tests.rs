@@ -99,6 +99,12 @@ fn spin_and_sleep_take_their_time() {
 }
 
 #[test]
+#[should_panic(expected = "it broke")]
+fn what_is_thrown_ends_the_try() {
+    run("throw:it broke;ack");
+}
+
+#[test]
 #[should_panic(expected = "trap")]
 fn trap_ends_the_try() {
     run("trap;ack");

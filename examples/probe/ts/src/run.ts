@@ -40,6 +40,8 @@ function run(step: Step, event: Event): Verdict | undefined {
       break;
     case 'trap':
       return trap();
+    case 'throw':
+      throw new Error(step.text);
     case 'loop':
       return endless();
     case 'recurse':

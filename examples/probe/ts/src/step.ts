@@ -9,7 +9,7 @@ import { HandlerError } from '#sandbus';
 export type Step =
   | { do: 'ack' | 'skip' | 'retry' | 'trap' | 'loop' | 'recurse' }
   | { do: 'retry-after' | 'spin' | 'sleep'; micros: bigint }
-  | { do: 'dead-letter' | 'log' | 'count' | 'publish'; text: string }
+  | { do: 'dead-letter' | 'log' | 'count' | 'publish' | 'throw'; text: string }
   | { do: 'error'; kind: string; message: string }
   | { do: 'until'; attempt: number; step: Step }
   | { do: 'alloc' | 'result'; bytes: number }
@@ -55,6 +55,7 @@ function withArgument(word: string, argument: string): Step | undefined {
     case 'log':
     case 'count':
     case 'publish':
+    case 'throw':
       return { do: word, text: argument };
     case 'error': {
       const parts = split(argument);

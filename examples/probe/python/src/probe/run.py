@@ -53,6 +53,8 @@ def _run(step: Step, event: sandbus.Event) -> sandbus.Verdict | None:
             time.sleep(min(argument, _LONGEST) / 1e6)
         case "trap":
             misbehave.trap()
+        case "throw":
+            raise RuntimeError(argument)
         case "loop":
             misbehave.endless()
         case "recurse":

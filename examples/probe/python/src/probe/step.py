@@ -100,6 +100,7 @@ _ARGUMENTS: Final[dict[str, Callable[[str], Any]]] = {
     "alloc": _size,
     "result": _size,
     "log-flood": _number,
+    "throw": str,
     "log": str,
     "count": str,
     "publish": str,
