@@ -66,7 +66,8 @@ export class RecordEvent extends Event {
   constructor(record) {
     super();
     this.topic = record.topic;
-    this.partition = record.partition;
+    // The component's bindings give numbers of 32 bits with a sign.
+    this.partition = record.partition >>> 0;
     this.offset = record.offset;
     this.timestamp = record.timestamp ?? null;
     this.key = record.key ?? null;
@@ -74,7 +75,7 @@ export class RecordEvent extends Event {
     this.headers = record.headers.map((header) => new Header(header.name, header.value ?? null));
     this.id = record.id;
     this.type = record.eventType;
-    this.attempt = record.attempt;
+    this.attempt = record.attempt >>> 0;
   }
 }
 
