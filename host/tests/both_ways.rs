@@ -1,7 +1,7 @@
 //! The same source gives the same verdicts both ways into a component: event by event, and by frames of events.
 //!
-//! Runs every step of the probe and every row of the other examples' table through the built components, by the
-//! typed way and by the packed way, alone and among others in one batch. Endings, what is published, and logs and
+//! Runs every step of each language's probe and every row of the other examples' table through the built components, by
+//! the typed way and by the packed way, alone and among others in one batch. Endings, what is published, and logs and
 //! metrics with the event that they belong to must be the same. Needs no broker, but what `make build` leaves.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
@@ -26,6 +26,8 @@ use tokio::runtime::Runtime;
 
 #[path = "both_ways/examples.rs"]
 mod examples;
+#[path = "../../tests/src/languages.rs"]
+mod languages;
 #[path = "both_ways/probe.rs"]
 mod probe;
 
@@ -36,17 +38,21 @@ static RUNTIME: LazyLock<Runtime> =
 
 static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| Sandbox::new(64, 20_000).unwrap());
 
+/// All that were loaded: one that somebody has is not compiled again, which takes seconds in some languages.
+static KEPT: Mutex<Vec<Arc<Component>>> = Mutex::new(Vec::new());
+
 /// A component that both ways lead into.
 struct Subject {
+    language: &'static str,
     config: Config,
     component: Arc<Component>,
 }
 
 impl Subject {
-    /// `target/components/NAME-rust.wasm`, with these keys of its `[[handler]]`.
-    fn new(name: &str, keys: &str) -> Subject {
+    /// `target/components/NAME-LANGUAGE.wasm`, with these keys of its `[[handler]]`.
+    fn new(name: &str, language: &'static str, keys: &str) -> Subject {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/components");
-        let file = folder.join(format!("{name}-rust.wasm"));
+        let file = folder.join(format!("{name}-{language}.wasm"));
         assert!(file.is_file(), "there is no {}: run `make build`, which makes it", file.display());
         let path = toml::Value::String(file.to_str().unwrap().to_owned());
         let text = format!("[handlers]\n[[handler]]\nname = {name:?}\ncomponent = {path}\n{keys}");
@@ -55,8 +61,9 @@ impl Subject {
         let handler = config.handlers.first().unwrap();
         let settings = Arc::new(HandlerSettings::new(handler, Arc::new(Notes::default())));
         let loaded = RUNTIME.block_on(handlers::load_one(&SANDBOX, handler, settings));
-        let component = loaded.unwrap_or_else(|error| panic!("{name}: {error}")).component;
-        Subject { config, component }
+        let component = loaded.unwrap_or_else(|error| panic!("{name}-{language}: {error}")).component;
+        KEPT.lock().unwrap().push(component.clone());
+        Subject { language, config, component }
     }
 
     /// An instance's place that is entered event by event, and one that is entered by frames.

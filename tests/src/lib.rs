@@ -8,6 +8,7 @@
 //! - [`chaos`] harms hosts, brokers and the network while events flow, and compares everything afterwards.
 //! - [`hostile`] has components that mean harm.
 //! - [`contracts`] keeps the released versions of the contract with guests.
+//! - [`languages`] names the languages that handlers are written in.
 //! - [`collector`] is an OpenTelemetry Collector, and what it was sent.
 //! - [`prometheus`] runs a real Prometheus on hosts, and asks it.
 //! - [`python`] runs programs that use eventsource-py.
@@ -24,6 +25,7 @@ pub mod group;
 pub mod host;
 pub mod hostile;
 pub mod kafka;
+pub mod languages;
 pub mod names;
 pub mod ports;
 pub mod process;
@@ -37,6 +39,7 @@ pub use eventually::eventually;
 pub use group::Group;
 pub use host::{Deployment, Host, Question};
 pub use kafka::{Cluster, Connection, Kafka};
+pub use languages::LANGUAGES;
 pub use prometheus::Prometheus;
 pub use proxy::Proxy;
 pub use topic::{End, Record, StoredRecord, Topic};

@@ -7,7 +7,7 @@ struct Row(&'static str, &'static str);
 
 /// Runs the rows: each alone, then all that do not fault in one batch, then all in one. Both ways.
 fn check(name: &str, keys: &str, rows: &[Row]) {
-    let subject = Subject::new(name, keys);
+    let subject = Subject::new(name, "rust", keys);
     let tries = |lane: fn(i64) -> Option<u64>| -> Vec<Try> {
         let events = rows.iter().zip(0..).map(|(Row(line, _), offset)| a_try(of_line(line, offset), 1, lane(offset)));
         events.collect()
