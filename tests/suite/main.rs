@@ -22,6 +22,7 @@ mod conformance;
 mod contracts;
 mod delivery;
 mod eventsource_py;
+mod getting_started;
 mod hardening;
 mod harness_works;
 mod hostile;
