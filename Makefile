@@ -21,6 +21,7 @@ help:
 	@echo 'make fuzz     feed TARGET=answer, component, configuration, event or json_line with bytes of any kind for MINUTES=10'
 	@echo 'make peers    measure other ways to handle events on a real Kafka; RECORDS=1000000'
 	@echo 'make scaling  measure cores, handlers, partitions, payloads, headers, memory and start; tables and plots; SCALING="..."'
+	@echo 'make languages  measure the probe of each language: size, builds, calls, memory; writes docs/languages.md'
 	@echo 'make reload-bench  measure what a reload adds to an event'"'"'s wait; RELOADS=100 RATE=2000'
 	@echo 'make dashboard  run a shop under a real Prometheus and draw what the dashboard shows; DASHBOARD="--minutes 5"'
 	@echo 'make kafka    start a real Kafka for trying things; Ctrl-C stops it'
@@ -121,6 +122,11 @@ scaling: build
 .PHONY: plots
 plots:
 	@scripts/plots.sh
+
+# The table of docs/languages.md; LANGUAGES="rust js" measures only those anew.
+.PHONY: languages
+languages: build
+	@python3 -B tests/languages/measure.py $(LANGUAGES)
 
 # How much longer an event waits because of a reload; docs/reload.md has what we measured.
 RELOADS ?= 100

@@ -30,6 +30,7 @@ check licences cargo test --release --quiet -p sandbus --test licences
 command -v python3 >/dev/null || (. scripts/debian.sh && install python3)
 check "the dashboard" python3 -B deploy/grafana/sandbus.py --check
 check "figures in the documentation" python3 -B tests/scaling/document.py --check
+check "the table of languages" python3 -B tests/languages/measure.py --check
 check "the cost model" python3 -B -m unittest discover --quiet --start-directory tests/scaling
 
 if [ -n "$failed" ]; then
