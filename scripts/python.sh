@@ -5,7 +5,7 @@ oldest_python=3.11
 
 # pinned PACKAGE REQUIREMENTS: the version that the file names.
 pinned() {
-    value=$(sed -n "s/^$1\(\[.*\]\)\{0,1\}==//p" "$2")
+    value=$(sed -n "s/^$1\(\[.*\]\)\{0,1\}==\([^ ]*\).*/\2/p" "$2")
     [ -n "$value" ] || fail "$2 does not pin $1"
     printf '%s\n' "$value"
 }

@@ -126,10 +126,13 @@ enum Compiler {
 
 impl Compiler {
     fn choose(say: &dyn Fn(&str)) -> Result<Self, BuildError> {
-        match Self::named() {
-            Some(named) => Ok(named),
-            None => TOOLS.install(say, install).map(Self::Zig).map_err(|why| BuildError::NoTools(Language::C, why)),
+        if let Some(named) = Self::named() {
+            return Ok(named);
         }
+        // Before it is said that something is installed.
+        let ready = if TOOLS.installed().is_some() { Ok(()) } else { pip::find() };
+        let tools = ready.and_then(|()| TOOLS.install(say, install));
+        tools.map(Self::Zig).map_err(|why| BuildError::NoTools(Language::C, why))
     }
 
     fn named() -> Option<Self> {
@@ -158,7 +161,7 @@ impl Compiler {
     fn command(&self, work: &Path) -> Command {
         match self {
             Self::Zig(tools) => {
-                let mut zig = Command::new(tools.join("site/ziglang/zig"));
+                let mut zig = Command::new(tools.join(pip::SITE).join("ziglang/zig"));
                 zig.args(["cc", "-target", "wasm32-wasi"]);
                 zig.env("ZIG_GLOBAL_CACHE_DIR", tools.join("cache")).env("ZIG_LOCAL_CACHE_DIR", work.join("cache"));
                 zig

