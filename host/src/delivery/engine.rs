@@ -384,6 +384,7 @@ impl Engine {
             let ended = Ended { id: run.id, attempt: run.attempt, deployment, ending, settles_later: false };
             if self.scheduler.ended(handler, ended, now, 0.0, &mut self.commands) {
                 known += 1;
+                self.retried(handler, run);
                 self.log(handler, run, ending);
             }
         }
@@ -402,11 +403,19 @@ impl Engine {
         let publishes = !outbox.is_empty();
         let ended = Ended { id: run.id, attempt: run.attempt, deployment, ending, settles_later: publishes };
         self.scheduler.ended(handler, ended, now, fastrand::f64(), &mut self.commands);
+        self.retried(handler, run);
         self.log(handler, run, ending);
         if publishes {
             self.outbound.publish(handler, run, std::mem::take(outbox));
         } else {
             self.observer.tried(handler, run.event.event_type(), ending.error_type(), 1);
+        }
+    }
+
+    /// Counts a try that has ended, if it was not the first. One that starts may not have been run, and starts again.
+    fn retried(&self, handler: HandlerIndex, run: &Try) {
+        if run.attempt > 1 {
+            self.observer.retried(handler);
         }
     }
 
@@ -421,9 +430,6 @@ impl Engine {
                     let tries = batch.into_iter().filter_map(|run| {
                         let Run { id, attempt, lane, event, .. } = run;
                         let Held::Event(event) = event else { return None };
-                        if attempt > 1 {
-                            self.observer.retried(handler);
-                        }
                         Some(Try { id, attempt, lane, event })
                     });
                     let tries = tries.collect();

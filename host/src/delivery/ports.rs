@@ -247,7 +247,7 @@ pub trait Observer: Send + Sync {
     fn measured(&self, handler: HandlerIndex, tried: &[Tried]);
     /// A batch ended in a fault; its events run again, each alone. What it took was taken nevertheless.
     fn batch_fault(&self, handler: HandlerIndex, ran: &Ran);
-    /// Another try of a delivery starts.
+    /// A try after the first ended.
     fn retried(&self, handler: HandlerIndex);
     /// The broker acknowledged a dead letter.
     fn dead_lettered(&self, handler: Option<HandlerIndex>, reason: &str, error_type: &str);
