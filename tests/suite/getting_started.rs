@@ -142,7 +142,10 @@ fn run(page: &Page, language: &str) -> Vec<String> {
 fn environment(command: &mut Command, connection: &Connection, prefix: &str) {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
-        if text != "SANDBUS_CACHE" && ["SANDBUS_", "OTEL_", "RUST_LOG"].iter().any(|start| text.starts_with(start)) {
+        // With make's own it would take that of a page for its child, and say where it enters and leaves.
+        if text != "SANDBUS_CACHE"
+            && ["SANDBUS_", "OTEL_", "RUST_LOG", "MAKE", "MFLAGS"].iter().any(|start| text.starts_with(start))
+        {
             command.env_remove(&name);
         }
     }
