@@ -231,8 +231,9 @@ fn the_end_comes_at_once_and_takes_the_build_with_it() {
 fn in_a_terminal_there_is_a_line_of_state() {
     let project = Project::new();
     let mut command = project.command(Path::new("script"));
-    // A terminal of its own, whose keys are what is written here.
-    let dev = format!("{} dev {}", built::sandbus().display(), project.path("").display());
+    // A terminal of its own, whose keys are what is written here. `exec`: a shell between them, which not every shell
+    // leaves there, would die of Ctrl-C before the end.
+    let dev = format!("exec {} dev {}", built::sandbus().display(), project.path("").display());
     command.args(["-q", "-e", "-f", "-c", &dev, "/dev/null"]);
     let mut dev = Dev::start(command);
     // Nothing has a line end while it is the line of state: what scrolls comes behind it.
