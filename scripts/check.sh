@@ -26,6 +26,7 @@ check documentation cargo doc --release --workspace --no-deps --document-private
 check "documentation of the SDK" cargo doc --release --no-deps --quiet \
     --manifest-path guest-sdk/rust/Cargo.toml --target-dir target/guests
 unset RUSTDOCFLAGS
+check "lock file of the fuzz targets" cargo update --quiet --workspace --locked --manifest-path host/fuzz/Cargo.toml
 check licences cargo test --release --quiet -p sandbus --test licences
 command -v python3 >/dev/null || (. scripts/debian.sh && install python3)
 check "the dashboard" python3 -B deploy/grafana/sandbus.py --check
