@@ -3,8 +3,9 @@
 import unittest
 
 import sandbus
-from handler import Orders
 from sandbus.testing import Host, event
+
+from handler import Orders
 
 
 class OrdersTest(unittest.TestCase):
