@@ -163,32 +163,37 @@ impl Soak {
         let cases = self.cases.clone();
         let mut waves = cases.chunks(TOGETHER).chain([&[][..]]).cycle();
         let mut present: &[&Case] = &[];
-        let mut due = [Duration::ZERO; 4];
+        // When each is due.
+        let [mut wave, mut event, mut reload, mut sample] = [Duration::ZERO; 4];
         let mut events = 0;
         while self.start.elapsed() < time {
             let now = self.start.elapsed();
-            let mut is_due = |index: usize, every: Duration| {
-                let reached = now >= due[index];
+            let is_due = |due: &mut Duration, every: Duration| {
+                let reached = now >= *due;
                 if reached {
-                    due[index] = now + every;
+                    *due = now + every;
                 }
                 reached
             };
-            if is_due(0, WAVE) {
+            if is_due(&mut wave, WAVE) {
                 if now > WAVE && present.is_empty() {
                     self.sample(true);
                 }
                 present = waves.next().expect("they go round");
                 self.reconfigure(present);
+                if present.is_empty() {
+                    self.wait_alone();
+                    wave = self.start.elapsed() + WAVE;
+                }
             }
-            if is_due(1, EVENT) {
+            if is_due(&mut event, EVENT) {
                 events += 1;
                 self.topics.hostile.write(present.iter().map(|case| case.event(events)));
             }
-            if is_due(2, RELOAD) {
+            if is_due(&mut reload, RELOAD) {
                 self.change_file();
             }
-            if is_due(3, SAMPLE) {
+            if is_due(&mut sample, SAMPLE) {
                 self.sample(false);
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -209,6 +214,20 @@ impl Soak {
         let handlers: String = cases.iter().map(|case| case.handler(stage)).collect();
         put(&self.host.directory().join("sandbus.toml"), format!("{}{handlers}", self.configuration).as_bytes());
         self.host.signal(libc::SIGHUP);
+    }
+
+    /// A rest begins when the cases have left: on a busy machine that takes a while.
+    fn wait_alone(&self) {
+        eventually("the cases to have left", SOON, || {
+            let page = self.host.get("/metrics")?;
+            let metrics = metrics(&page.body);
+            let own = [[("handler_name", "good")], [("handler_name", "neighbour")]];
+            let handlers = metrics.named("sandbus_handler_info").into_iter();
+            match handlers.filter(|handler| !own.iter().any(|own| handler.has(own))).count() {
+                0 => Ok(()),
+                left => Err(format!("{left} are there")),
+            }
+        });
     }
 
     /// Another version of the good handler, and then what must not take its place.
