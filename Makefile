@@ -47,6 +47,7 @@ build_examples = @mkdir -p $(COMPONENTS); \
 
 .PHONY: build
 build: host
+	@scripts/setup-languages.sh
 	$(call build_examples,$(EXAMPLES))
 
 # The examples that the demo runs are Rust: no other language's tools are needed.

@@ -17,11 +17,12 @@ use super::language::Language;
 use super::project::Module;
 use super::readiness::Readiness;
 use manifest::Manifest;
+use node::Node;
 
 /// Builds the project in `folder`, which is absolute; `language` is one of the two.
 pub(super) fn build(folder: &Path, language: Language, say: &dyn Fn(&str)) -> Result<Module, BuildError> {
     let manifest = Manifest::read(folder)?;
-    let tools = node::tools(say).map_err(|why| BuildError::NoTools(language, why))?;
+    let (node, tools) = Node::with_tools(say).map_err(|why| BuildError::NoTools(language, why))?;
     say(&format!("building {} with {}", manifest.name, node::SHOWN));
     let target_directory = folder.join("target");
     let component = target_directory.join("js").join(format!("{}.wasm", manifest.name));
@@ -34,9 +35,9 @@ pub(super) fn build(folder: &Path, language: Language, say: &dyn Fn(&str)) -> Re
         "env": manifest.env,
         "component": component,
     });
-    let mut command = Command::new(node::NODE);
+    let mut command = Command::new(&node.program);
     command.arg(tools.join(node::SCRIPT)).arg(order.to_string()).current_dir(folder);
-    if !show(&mut command).map_err(|error| BuildError::Start(node::NODE, error))? {
+    if !show(&mut command).map_err(|error| BuildError::Start("node", error))? {
         return Err(BuildError::Tool("its tools", manifest.name));
     }
     let bytes = fs::read(&component).map_err(|error| BuildError::File("cannot read", component, error))?;
