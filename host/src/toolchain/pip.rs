@@ -11,6 +11,10 @@ pub(super) const REQUIREMENTS: &str = "requirements.txt";
 /// The folder, in that of the tools, which pip fills.
 pub(super) const SITE: &str = "site";
 
+/// What to do where pip could not fetch.
+pub(super) const FETCHED_ONCE: &str = "pip fetches once, from PyPI or from the mirror that PIP_INDEX_URL names: start again when that \
+                                       can be reached";
+
 /// Where a pip comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
@@ -32,10 +36,10 @@ fn source() -> Result<Source, String> {
     let python = |arguments: &[&str]| command::answer(Command::new("python3").args(arguments), Path::new("/"));
     match python(&["-m", "pip", "--version"]) {
         Ok(_) => Ok(Source::Python),
-        Err(None) => Err("there is no python3 in PATH, whose pip would install the compiler; install Python 3".into()),
+        Err(None) => Err("there is no python3 in PATH, whose pip would install it; install Python 3".into()),
         Err(Some(_)) => match python(&["-c", "import ensurepip, venv"]) {
             Ok(_) => Ok(Source::Environment),
-            Err(_) => Err("python3 has no pip to install the compiler; on Debian: apt-get install python3-venv".into()),
+            Err(_) => Err("python3 has no pip to install it; on Debian: apt-get install python3-venv".into()),
         },
     }
 }
@@ -61,6 +65,7 @@ pub(super) fn install(folder: &Path) -> Result<(), String> {
     pip.args(["--require-hashes", "--target", SITE, "--requirement", REQUIREMENTS]).current_dir(folder);
     // The folder is nobody else's, so root may install into it.
     run(pip.env("PIP_ROOT_USER_ACTION", "ignore"), "pip could not install it")
+        .map_err(|error| format!("{error}; {FETCHED_ONCE}"))
 }
 
 fn run(command: &mut Command, failed: &str) -> Result<(), String> {

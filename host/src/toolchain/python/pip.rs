@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::apt;
 use super::super::command::{answer, show};
+use super::super::pip::FETCHED_ONCE;
 use super::super::readiness::Readiness;
 use super::super::tools::Tools;
 
@@ -47,7 +48,7 @@ pub(super) fn tools(say: &dyn Fn(&str)) -> Result<PathBuf, String> {
         run(Command::new(python).args(["-m", "venv"]).arg(folder), "python3 -m venv")?;
         let mut pip = pip(&folder.join("bin/python"));
         pip.args(["--require-hashes", "--only-binary", ":all:", "--requirement"]).arg(folder.join("requirements.txt"));
-        run(&mut pip, "pip")
+        run(&mut pip, "pip").map_err(|error| format!("{error}; {FETCHED_ONCE}"))
     })?;
     Ok(folder.join("bin/python"))
 }
