@@ -9,6 +9,7 @@
 //! - [`hostile`] has components that mean harm.
 //! - [`contracts`] keeps the released versions of the contract with guests.
 //! - [`languages`] names the languages that handlers are written in.
+//! - [`document`] keeps parts of documents as tests write them.
 //! - [`collector`] is an OpenTelemetry Collector, and what it was sent.
 //! - [`prometheus`] runs a real Prometheus on hosts, and asks it.
 //! - [`python`] runs programs that use eventsource-py.
@@ -20,6 +21,7 @@ mod cache;
 pub mod chaos;
 pub mod collector;
 pub mod contracts;
+pub mod document;
 pub mod eventually;
 pub mod group;
 pub mod host;

@@ -1,6 +1,7 @@
 //! The same results in every language: each row of tests/conformance/steps.jsonl, by both ways in, in an instance that is
 //! used again and in a fresh one. How many events in one call end is `host/tests/both_ways.rs`, for each language, too.
 
+mod document;
 mod table;
 
 use std::collections::BTreeMap;

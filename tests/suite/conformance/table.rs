@@ -47,10 +47,23 @@ impl Row {
         event
     }
 
+    /// The steps, for people.
+    pub(super) fn steps(&self) -> String {
+        match &self.row["probe"] {
+            Value::String(steps) => format!("`{steps}`"),
+            steps => format!("`{steps}`"),
+        }
+    }
+
+    /// What a language does otherwise than all do, and why.
+    pub(super) fn difference(&self, language: &str) -> Option<&Value> {
+        self.row.get("differs")?.get(language)
+    }
+
     /// Compares the tries of this row's event, and says what is wrong.
     pub(super) fn judge(&self, language: &str, tries: &[Value]) -> Result<(), String> {
         let common = self.compare(&self.row["ends"], tries);
-        let differs = self.row.get("differs").and_then(|differs| differs.get(language));
+        let differs = self.difference(language);
         let wrong = match (common, differs) {
             (Ok(()), None) => return Ok(()),
             (Err(wrong), None) => wrong,

@@ -1,26 +1,13 @@
 //! `docs/hostile.md` shows the catalogue as it is. `UPDATE_DOCS=1` writes it anew.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 
+use sandbus_tests::document::assert_shows;
 use sandbus_tests::hostile::{CASES, Case, ELSEWHERE, Ends, Source};
-
-const BEGIN: &str = "<!-- begin: written by tests/suite/hostile/document.rs -->\n";
-const END: &str = "<!-- end -->\n";
 
 #[test]
 fn the_document_shows_every_case() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/hostile.md");
-    let text = fs::read_to_string(&file).expect("docs/hostile.md");
-    let (head, rest) = text.split_once(BEGIN).expect("where the table begins");
-    let (shown, tail) = rest.split_once(END).expect("where the table ends");
-    let table = table();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&file, format!("{head}{BEGIN}{table}{END}{tail}")).expect("it can be written");
-        return;
-    }
-    assert!(shown == table, "docs/hostile.md is not up to date: run this test with UPDATE_DOCS=1");
+    assert_shows("docs/hostile.md", "tests/suite/hostile/document.rs", &table());
 }
 
 fn table() -> String {
