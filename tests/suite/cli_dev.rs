@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::time::Duration;
 
+use sandbus_tests::LANGUAGES;
 use sandbus_tests::eventually::eventually;
 use sandbus_tests::host::built;
 use sandbus_tests::process::{Finished, Lines, Process, run_to_end};
@@ -23,19 +24,25 @@ const SOON: Duration = Duration::from_secs(30);
 /// A new project, in a folder outside the repository.
 struct Project {
     folder: TempDir,
+    /// The handler's own, in the project.
+    source: &'static str,
     /// Locked: the projects have one folder for what cargo makes, and components of one name in it.
     _cache: File,
 }
 
 impl Project {
     fn new() -> Project {
+        Project::of("rust", "src/lib.rs")
+    }
+
+    fn of(language: &str, source: &'static str) -> Project {
         let folder = tempfile::Builder::new().prefix("sandbus-dev-").tempdir().expect("a folder for the project");
         let target = built::sandbus().parent().expect("a file has a folder").with_file_name("projects").join("dev");
         fs::create_dir_all(&target).expect("a folder for dependencies");
         let cache = File::create(target.with_extension("lock")).expect("a file to lock");
         cache.lock().expect("a lock");
-        let project = Project { folder, _cache: cache };
-        let made = project.sandbus(&["new", "order-log", "--lang", "rust"]);
+        let project = Project { folder, source, _cache: cache };
+        let made = project.sandbus(&["new", "order-log", "--lang", language]);
         assert!(made.status.success(), "{}{}", made.stdout, made.stderr);
         // No component of an earlier run.
         let _ = fs::remove_dir_all(target.join("components"));
@@ -61,13 +68,22 @@ impl Project {
         run_to_end(command, b"", SOON)
     }
 
-    /// Replaces a piece of the handler's source. By a rename, as many editors save.
+    /// Replaces a piece of the handler's source.
     #[track_caller]
     fn edit(&self, from: &str, to: &str) {
-        let (file, beside) = (self.path("src/lib.rs"), self.path("src/lib.rs~new"));
-        let source = fs::read_to_string(&file).expect("a source");
-        assert!(source.contains(from), "{from:?} is not in {source}");
-        fs::write(&beside, source.replace(from, to)).and_then(|()| fs::rename(&beside, &file)).expect("a save");
+        self.edits(&[(from, to)]);
+    }
+
+    /// Replaces pieces of it in one save. By a rename, as many editors save.
+    #[track_caller]
+    fn edits(&self, pieces: &[(&str, &str)]) {
+        let (file, beside) = (self.path(self.source), self.path(&format!("{}~new", self.source)));
+        let mut source = fs::read_to_string(&file).expect("a source");
+        for (from, to) in pieces {
+            assert!(source.contains(from), "{from:?} is not in {source}");
+            source = source.replace(from, to);
+        }
+        fs::write(&beside, source).and_then(|()| fs::rename(&beside, &file)).expect("a save");
     }
 
     /// Processes that know this folder, by what they were started with.
@@ -207,6 +223,75 @@ fn a_project_is_built_and_shown_at_work_at_every_save() {
     dev.shows("attempt 2  fault trap: ");
     dev.shows("dead letter in events.stream.dlq: max_retries_exceeded, trap");
     dev.ends_by(libc::SIGINT, &project);
+}
+
+/// A save that changes what the handler says, and one that its compiler refuses.
+struct Edits {
+    language: &'static str,
+    source: &'static str,
+    wrong: (&'static str, &'static str),
+    /// What the compiler says of it.
+    words: &'static str,
+}
+
+/// But for Rust, which has a longer test.
+const EDITS: &[Edits] = &[
+    Edits {
+        language: "js",
+        source: "src/index.js",
+        wrong: ("state.seen += 1;", "state.seen +=;"),
+        words: "Unexpected \";\"",
+    },
+    Edits {
+        language: "ts",
+        source: "src/index.ts",
+        wrong: ("state.seen += 1;", "state.unheard_of += 1;"),
+        words: "Property 'unheard_of' does not exist",
+    },
+    Edits {
+        language: "python",
+        source: "src/handler.py",
+        wrong: ("self.seen += 1", "self.seen +="),
+        words: "SyntaxError: invalid syntax",
+    },
+    Edits {
+        language: "go",
+        source: "handler.go",
+        wrong: ("o.seen++", "o.unheardOf++"),
+        words: "o.unheardOf undefined",
+    },
+    Edits {
+        language: "c",
+        source: "handler.c",
+        wrong: ("seen++;", "unheard_of++;"),
+        words: "undeclared identifier 'unheard_of'",
+    },
+];
+
+/// An edit, one that is refused, and one that mends it.
+#[test]
+fn it_works_in_every_language() {
+    let mut languages: Vec<&str> = EDITS.iter().map(|edits| edits.language).collect();
+    languages.insert(0, "rust");
+    assert_eq!(languages, LANGUAGES, "each has a row");
+    for Edits { language, source, wrong, words } in EDITS {
+        let project = Project::of(language, source);
+        let mut dev = Dev::of(&project);
+        dev.shows("order-log: generation 1 is at work, for OrderCreated");
+        let lines = dev.shows_run(1);
+        assert!(has(&lines, "log info: order o-1 over 4998 cents is number 1"), "{language}: {lines:#?}");
+
+        project.edit(wrong.0, wrong.1);
+        dev.shows(words);
+        dev.shows("the build failed");
+        dev.shows("generation 1 goes on");
+
+        project.edits(&[(wrong.1, wrong.0), ("cents is number", "cents was seen as")]);
+        dev.shows("order-log: generation 2 is at work");
+        let lines = dev.shows_run(2);
+        assert!(has(&lines, "order o-2 over 250 cents was seen as"), "{language}: {lines:#?}");
+        dev.ends_by(libc::SIGINT, &project);
+    }
 }
 
 #[test]

@@ -73,7 +73,13 @@ impl Outside {
         let _ = fs::remove_dir_all(cache.join("components"));
         fs::create_dir_all(&cache).expect("a folder for dependencies");
         std::os::unix::fs::symlink(cache, self.path("order-log/target")).expect("the project has no target folder yet");
-        let next: Vec<&str> = made.lines().skip_while(|line| *line != "next:").skip(1).map(str::trim).collect();
+        let next: Vec<&str> = made
+            .lines()
+            .skip_while(|line| *line != "next:")
+            .skip(1)
+            .take_while(|line| line.starts_with(' '))
+            .map(str::trim)
+            .collect();
         assert_eq!(next.len(), 3, "{made}");
         next.join(" && ")
     }

@@ -37,7 +37,8 @@ impl New {
             print_line(&format!("  cd {}", quoted(&directory)))?;
         }
         print_line("  sandbus build")?;
-        print_line(&format!("  sandbus test target/components/{name}.wasm --events events.jsonl"))
+        print_line(&format!("  sandbus test target/components/{name}.wasm --events events.jsonl"))?;
+        print_line("or all of it, at every save:\n  sandbus dev")
     }
 }
 

@@ -16,7 +16,13 @@ fn replace(outside: &Outside, path: &str, from: &str, to: &str) {
 /// What is true of both. Leaves the project as it was made, and built.
 fn builds_at_once(outside: &Outside, language: &str) {
     let made = outside.succeeds(&format!("sandbus new order-log --lang {language}")).stdout;
-    let next: Vec<&str> = made.lines().skip_while(|line| *line != "next:").skip(1).map(str::trim).collect();
+    let next: Vec<&str> = made
+        .lines()
+        .skip_while(|line| *line != "next:")
+        .skip(1)
+        .take_while(|line| line.starts_with(' '))
+        .map(str::trim)
+        .collect();
     let run = outside.succeeds(&format!("{} --json", next.join(" && ")));
     assert!(run.stderr.contains("building order-log with componentize-qjs "), "{}", run.stderr);
     assert_eq!(verdicts(&run.stdout), SAMPLES, "{}{}", run.stdout, run.stderr);

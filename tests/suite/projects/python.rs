@@ -29,7 +29,13 @@ fn replace(outside: &Outside, path: &str, from: &str, to: &str) {
 fn a_new_project_builds_and_passes_its_tests_at_once() {
     let outside = Outside::new(None);
     let made = outside.succeeds("sandbus new order-log --lang python").stdout;
-    let next: Vec<&str> = made.lines().skip_while(|line| *line != "next:").skip(1).map(str::trim).collect();
+    let next: Vec<&str> = made
+        .lines()
+        .skip_while(|line| *line != "next:")
+        .skip(1)
+        .take_while(|line| line.starts_with(' '))
+        .map(str::trim)
+        .collect();
     let run = outside.succeeds(&format!("{} --json", next.join(" && ")));
     assert!(run.stderr.contains("building order-log with componentize-py "), "{}", run.stderr);
     assert_eq!(verdicts(&run.stdout), SAMPLES, "{}{}", run.stdout, run.stderr);
