@@ -32,3 +32,4 @@ mod projects;
 mod prometheus;
 mod reload;
 mod replays;
+mod toolchains;
