@@ -1,10 +1,11 @@
 //! Handlers of all languages in one host on one topic, at the same time. Each gets every event, and each one's numbers on
-//! `/metrics` are its own, by `handler.name`.
+//! `/metrics` are its own, by `handler.name`. First the probe of each language, then the shop's example handlers in each that
+//! they are written in.
 
 use std::collections::BTreeMap;
 
 use sandbus_tests::host::{Metrics, built};
-use sandbus_tests::{LANGUAGES, Record};
+use sandbus_tests::{LANGUAGES, Record, StoredRecord, Topic};
 
 use crate::delivery::stage::{Stage, event};
 
@@ -138,4 +139,139 @@ fn assert_acks(stage: &Stage) {
         assert!(own.iter().all(|ack| ack.record.header("probe_language") == Some(language)), "{language}");
     }
     assert_eq!(acks.len(), LANGUAGES.len() * tries()["ack"]);
+}
+
+/// How often an event is tried that fails each time.
+const TRIES: usize = 3;
+
+/// A handler of the shop, in the languages that it is written in, and how the tries of all events of [`shop`] end.
+struct Example {
+    name: &'static str,
+    languages: &'static [&'static str],
+    verdicts: &'static [(&'static str, usize)],
+    publishes: usize,
+}
+
+const EXAMPLES: &[Example] = &[
+    Example {
+        name: "order-projection",
+        languages: &["rust", "python"],
+        verdicts: &[("ack", 30 + 8), ("error", TRIES * (3 + 2))],
+        publishes: 0,
+    },
+    Example {
+        name: "notify",
+        languages: &["rust", "ts"],
+        verdicts: &[("ack", 30 + 3 + 8), ("skip", 5), ("error", TRIES * 2)],
+        publishes: 30 + 3 + 8,
+    },
+    Example {
+        name: "payment-check",
+        languages: &["rust", "go"],
+        verdicts: &[("ack", 20), ("dead-letter", 4 + 6), ("retry", (TRIES - 1) * 6)],
+        publishes: 0,
+    },
+    Example { name: "plain", languages: &["c"], verdicts: &[("ack", 30 + 3 + 2 + 8 + 5 + 20 + 4 + 6)], publishes: 0 },
+];
+
+/// Types and bodies, and how many of each are written.
+fn shop() -> Vec<Record> {
+    let created = |items: &str| format!(r#"{{"order_id":"o-1","currency":"EUR","items":{items}}}"#);
+    let kinds = [
+        ("OrderCreated", created(r#"[{"quantity":2,"price_cents":150}]"#), 30),
+        ("OrderCreated", created("[]"), 3),
+        ("OrderCreated", "no JSON".to_owned(), 2),
+        ("OrderCancelled", r#"{"order_id":"o-1","reason":"too late"}"#.to_owned(), 8),
+        ("OrderPicked", r#"{"order_id":"o-1"}"#.to_owned(), 5),
+        ("PaymentRequested", payment("alpha", "4242", 1), 20),
+        ("PaymentRequested", payment("alpha", "0002", 1), 4),
+        // Refused when the provider has come back, at the third try.
+        ("PaymentRequested", payment("beta", "0069", 1), 6),
+    ];
+    let each = |(kind, body, times): (&str, String, usize)| vec![Record::event(kind, &body); times];
+    kinds.into_iter().flat_map(each).collect()
+}
+
+fn payment(provider: &str, card: &str, installments: u32) -> String {
+    format!(
+        "{{\"payment_id\":\"p-1\",\"amount_cents\":1000,\"installments\":{installments},\"currency\":\"EUR\",\
+         \"provider\":\"{provider}\",\"card_last4\":\"{card}\"}}"
+    )
+}
+
+#[test]
+fn the_examples_of_all_languages_work_in_one_host_as_their_table_says() {
+    let mut stage = Stage::new(PARTITIONS);
+    let mut published = BTreeMap::new();
+    for Example { name, languages, .. } in EXAMPLES {
+        for language in *languages {
+            let topic = Topic::create(&stage.connection, 1);
+            stage = stage.handler(&example(name, language, topic.name()));
+            published.insert((*name, *language), topic);
+        }
+    }
+    let host = stage.start();
+    let mut records = shop();
+    fastrand::shuffle(&mut records);
+    let written = i64::try_from(records.len()).expect("a small number");
+    stage.topic.write(records);
+    stage.wait_final(written);
+
+    let metrics = host.metrics();
+    let mut wrong = Vec::new();
+    for Example { name, languages, verdicts, publishes } in EXAMPLES {
+        for language in *languages {
+            let handler = format!("{name}-{language}");
+            for verdict in ["ack", "skip", "retry", "dead-letter", "error", "fault"] {
+                let expected = verdicts.iter().find(|(known, _)| *known == verdict).map_or(0, |(_, times)| *times);
+                let labels = [("handler_name", &*handler), ("verdict", verdict)];
+                let found = metrics.sum("sandbus_handler_verdicts_total", &labels).unwrap_or_default();
+                if found != expected as f64 {
+                    wrong.push(format!("{handler}: {found} times {verdict} instead of {expected}"));
+                }
+            }
+            let topic = &published[&(*name, *language)];
+            assert_eq!(topic.read().len(), *publishes, "{handler} publishes");
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+    // The same words, whoever says them.
+    let words = |language: &str| -> Vec<StoredRecord> { published[&("notify", language)].read() };
+    let sorted = |records: Vec<StoredRecord>| {
+        let mut texts: Vec<String> = records.iter().map(|record| record.text().to_owned()).collect();
+        texts.sort_unstable();
+        texts
+    };
+    assert_eq!(sorted(words("rust")), sorted(words("ts")));
+
+    // The bug in payment-check: what traps in Rust, Go can catch.
+    stage.topic.write([Record::event("PaymentRequested", &payment("alpha", "4242", 0))]);
+    stage.wait_final(written + 1);
+    let metrics = host.metrics();
+    for (handler, kind) in [("payment-check-rust", "trap"), ("payment-check-go", "panic")] {
+        let labels = [("handler_name", handler), ("error_type", kind)];
+        assert_eq!(metrics.sum("kafka_eventbus_handler_errors_total", &labels), Some(TRIES as f64), "{handler}");
+    }
+}
+
+fn example(name: &str, language: &str, topic: &str) -> String {
+    format!(
+        "
+[[handler]]
+name = \"{name}-{language}\"
+component = {component:?}
+concurrency = 1
+max_retries = {retries}
+retry_base_delay = \"10ms\"
+quarantine_tries = 0
+timeout = \"60s\"
+[handler.config]
+topic = {topic:?}
+provider_retry_ms = 10
+[handler.grants]
+publish = [{topic:?}]
+",
+        component = built::component(&format!("{name}-{language}")).display().to_string(),
+        retries = TRIES - 1,
+    )
 }
