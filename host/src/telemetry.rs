@@ -26,6 +26,8 @@ use tally::Tallies;
 pub mod definitions;
 pub mod groups;
 pub mod guest;
+#[cfg(test)]
+mod guide;
 pub mod instruments;
 pub mod labels;
 pub mod log;
