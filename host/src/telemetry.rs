@@ -26,6 +26,8 @@ use tally::Tallies;
 pub mod definitions;
 pub mod groups;
 pub mod guest;
+#[cfg(test)]
+mod guide;
 pub mod instruments;
 pub mod labels;
 pub mod log;
@@ -219,9 +221,8 @@ fn exported_log(
     queue.count(meter);
     let batches = BatchConfigBuilder::default().with_max_queue_size(queue.room()).build();
     let processor = BatchLogProcessor::builder(exporter.of(&queue)).with_batch_config(batches).build();
-    let provider =
-        SdkLoggerProvider::builder().with_resource(resource).with_log_processor(Bounded { processor, queue });
-    let provider = provider.build();
+    let bounded = Bounded::new(processor, queue, variables.attribute(Signal::Logs));
+    let provider = SdkLoggerProvider::builder().with_resource(resource).with_log_processor(bounded).build();
     log::export_to(Some(&provider));
     provider
 }

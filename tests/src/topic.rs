@@ -20,7 +20,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 pub(crate) use reader::stored;
 pub use record::{Record, StoredRecord};
-pub use writer::End;
+pub use writer::{End, Transaction};
 
 use crate::kafka::Connection;
 use crate::{eventually, names};
@@ -89,15 +89,32 @@ impl Topic {
         }
     }
 
-    /// The first offset and the one behind the last, of each partition. Control records and aborted ones count.
+    /// The first offset and the one behind the last that can be read, of each partition. Control records and aborted ones count;
+    /// what stands behind the beginning of an open transaction does not.
     ///
     /// # Panics
     /// When the topic does not exist or the broker does not answer.
     #[must_use]
     #[track_caller]
     pub fn offsets(&self) -> BTreeMap<i32, Range<i64>> {
+        self.offsets_as("read_committed")
+    }
+
+    /// The offset behind the last of each partition, whether it can be read or stands in an open transaction.
+    ///
+    /// # Panics
+    /// As [`Topic::offsets`].
+    #[must_use]
+    #[track_caller]
+    pub fn high_watermarks(&self) -> BTreeMap<i32, i64> {
+        self.offsets_as("read_uncommitted").into_iter().map(|(partition, range)| (partition, range.end)).collect()
+    }
+
+    #[track_caller]
+    fn offsets_as(&self, isolation_level: &str) -> BTreeMap<i32, Range<i64>> {
         let partitions = self.partitions().unwrap_or_else(|| panic!("topic {} does not exist", self.name));
-        let client: BaseConsumer = self.connection.client().create().expect("a valid client");
+        let mut client = self.connection.client();
+        let client: BaseConsumer = client.set("isolation.level", isolation_level).create().expect("a valid client");
         let range = |partition| {
             let found = client.fetch_watermarks(&self.name, partition, REQUEST);
             let (first, end) = found.unwrap_or_else(|error| panic!("offsets of topic {}: {error}", self.name));
@@ -195,6 +212,17 @@ impl Topic {
     #[track_caller]
     pub fn write_in_transaction(&self, records: impl IntoIterator<Item = Record>, end: End) -> Vec<(i32, i64)> {
         self.write_as(records, REQUEST, Some(end))
+    }
+
+    /// As [`Topic::write`], in a transaction that stays open.
+    ///
+    /// # Panics
+    /// As [`Topic::write`].
+    #[must_use]
+    #[track_caller]
+    pub fn write_in_open_transaction(&self, records: impl IntoIterator<Item = Record>) -> Transaction {
+        let begun = writer::Transaction::begin(&self.connection, &self.name, records, REQUEST);
+        begun.unwrap_or_else(|message| panic!("write to topic {}: {message}", self.name)).0
     }
 
     #[track_caller]

@@ -2,10 +2,13 @@
 
 mod away;
 mod logs;
+mod memory;
 mod metrics;
+mod receivers;
 mod rejecting;
 mod tls;
 mod traces;
+mod variables;
 
 use sandbus_tests::{Collector, Deployment};
 

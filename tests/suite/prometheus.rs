@@ -7,4 +7,7 @@ mod names;
 mod outage;
 mod promql;
 mod received;
+mod subquery;
 mod truth;
+
+pub(crate) use names::definitions;

@@ -2,7 +2,7 @@
 //!
 //! The configuration goes before OpenTelemetry's standard variables. Headers, timeouts and compression are the
 //! variables' alone. Every export has an end in time; one that fails is counted, and said in the log now and then. What
-//! waits is bounded ([`queue`]): nothing here ever holds up an event.
+//! waits is bounded in number ([`queue`]) and in bytes ([`length`]): nothing here ever holds up an event.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -27,6 +27,7 @@ use tokio::runtime::Handle;
 use super::definitions::{Definition, TELEMETRY_DROPPED, TELEMETRY_EXPORT_FAILURES};
 use crate::config::{self, OtlpProtocol};
 
+pub mod length;
 pub mod queue;
 pub mod rejected;
 pub mod variables;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use foldhash::quality::RandomState;
 use opentelemetry::metrics::Meter;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
-use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry::{InstrumentationScope, KeyValue, Value};
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{
@@ -22,7 +22,7 @@ use opentelemetry_sdk::trace::{
 
 use super::otlp::queue::Queue;
 use super::otlp::variables::{Sampling, Variables};
-use super::otlp::{Signal, Watched};
+use super::otlp::{Signal, Watched, length};
 use super::trace_context::{TRACEPARENT, TRACESTATE, TraceParent};
 use crate::delivery::partition::HandlerIndex;
 use crate::delivery::ports::{Mark, Ran, Tracer, Tried, Try};
@@ -45,6 +45,8 @@ struct Export {
     queue: Arc<Queue>,
     processor: Box<dyn SpanProcessor>,
     scope: InstrumentationScope,
+    /// Bytes of an attribute, and of a name.
+    longest: usize,
 }
 
 /// A try in its trace.
@@ -90,12 +92,11 @@ impl Spans {
         let config = BatchConfigBuilder::default().with_max_queue_size(queue.room()).build();
         let mut processor = BatchSpanProcessor::builder(exporter.of(&queue)).with_batch_config(config).build();
         processor.set_resource(resource);
-        Spans::sampled(variables.sampling(), Some((queue, Box::new(processor))))
+        let export = Export::new(queue, Box::new(processor), variables.attribute(Signal::Traces));
+        Spans::sampled(variables.sampling(), Some(export))
     }
 
-    fn sampled(sampling: Sampling, export: Option<(Arc<Queue>, Box<dyn SpanProcessor>)>) -> Spans {
-        let scope = InstrumentationScope::builder(super::SCOPE).with_version(env!("CARGO_PKG_VERSION")).build();
-        let export = export.map(|(queue, processor)| Export { queue, processor, scope });
+    fn sampled(sampling: Sampling, export: Option<Export>) -> Spans {
         Spans { secrets: Default::default(), sampling, export }
     }
 
@@ -274,6 +275,19 @@ fn status(error_type: Option<&str>, message: &str, attributes: &mut Vec<KeyValue
 }
 
 impl Export {
+    fn new(queue: Arc<Queue>, processor: Box<dyn SpanProcessor>, longest: usize) -> Export {
+        let scope = InstrumentationScope::builder(super::SCOPE).with_version(env!("CARGO_PKG_VERSION")).build();
+        Export { queue, processor, scope, longest }
+    }
+
+    /// As long as it may be. What is cut takes no more room than what is left of it.
+    fn cut(&self, text: String) -> String {
+        match length::cut(&text, self.longest) {
+            Some(cut) => cut.to_owned(),
+            None => text,
+        }
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the parts of a span, each of another type")]
     fn span(
         &self,
@@ -282,9 +296,16 @@ impl Export {
         span_kind: SpanKind,
         name: String,
         [start_time, end_time]: [SystemTime; 2],
-        attributes: Vec<KeyValue>,
+        mut attributes: Vec<KeyValue>,
         status: Status,
     ) {
+        for attribute in &mut attributes {
+            if let Value::String(text) = &attribute.value
+                && let Some(cut) = length::cut(text.as_str(), self.longest)
+            {
+                attribute.value = cut.to_owned().into();
+            }
+        }
         let (trace, own) = (TraceId::from(span.trace), SpanId::from(span.span));
         let span_context = SpanContext::new(trace, own, TraceFlags::SAMPLED, false, TraceState::default());
         self.processor.on_end(SpanData {
@@ -292,7 +313,7 @@ impl Export {
             parent_span_id: parent.map_or(SpanId::INVALID, |(parent, _)| SpanId::from(parent)),
             parent_span_is_remote: parent.is_some_and(|(_, remote)| remote),
             span_kind,
-            name: name.into(),
+            name: self.cut(name).into(),
             start_time,
             end_time,
             attributes,

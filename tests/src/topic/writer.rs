@@ -53,6 +53,47 @@ pub enum End {
     Abort,
 }
 
+/// A transaction that has its records and is open: they stand behind the last stable offset. Dropped, it is the broker's to abort.
+pub struct Transaction {
+    producer: Writer,
+    deadline: Duration,
+}
+
+type Writer = BaseProducer<Acknowledgements>;
+
+impl Transaction {
+    /// Begins one and writes all records, whose partitions and offsets it gives in their order.
+    pub(super) fn begin(
+        connection: &Connection,
+        topic: &str,
+        records: impl IntoIterator<Item = Record>,
+        deadline: Duration,
+    ) -> Result<(Transaction, Vec<(i32, i64)>), String> {
+        let producer = producer(connection, deadline, Some(&names::unique("writer")))?;
+        producer.init_transactions(deadline).map_err(|error| error.to_string())?;
+        producer.begin_transaction().map_err(|error| error.to_string())?;
+        let places = send(&producer, topic, records, deadline)?;
+        Ok((Transaction { producer, deadline }, places))
+    }
+
+    pub(super) fn finish(&self, end: End) -> Result<(), String> {
+        let ended = match end {
+            End::Commit => self.producer.commit_transaction(self.deadline),
+            End::Abort => self.producer.abort_transaction(self.deadline),
+        };
+        ended.map_err(|error| error.to_string())
+    }
+
+    /// Ends it.
+    ///
+    /// # Panics
+    /// When the broker refuses or does not answer.
+    #[track_caller]
+    pub fn end(self, end: End) {
+        self.finish(end).unwrap_or_else(|error| panic!("{end:?} of a transaction: {error}"));
+    }
+}
+
 /// Writes all records and gives partition and offset of each, in their order. In one transaction, if it has an `end`.
 pub(super) fn write(
     connection: &Connection,
@@ -61,6 +102,13 @@ pub(super) fn write(
     deadline: Duration,
     end: Option<End>,
 ) -> Result<Vec<(i32, i64)>, String> {
+    let Some(end) = end else { return send(&producer(connection, deadline, None)?, topic, records, deadline) };
+    let (transaction, places) = Transaction::begin(connection, topic, records, deadline)?;
+    transaction.finish(end)?;
+    Ok(places)
+}
+
+fn producer(connection: &Connection, deadline: Duration, transactional_id: Option<&str>) -> Result<Writer, String> {
     let mut client = connection.client();
     client
         .set("enable.idempotence", "true")
@@ -71,30 +119,27 @@ pub(super) fn write(
         // A broker that hangs is left for the next leader while there is time.
         .set("socket.timeout.ms", "8000")
         .set("message.timeout.ms", deadline.as_millis().to_string());
-    if end.is_some() {
-        client.set("transactional.id", names::unique("writer"));
+    if let Some(id) = transactional_id {
+        client.set("transactional.id", id);
     }
-    let producer: BaseProducer<Acknowledgements> =
-        client.create_with_context(Acknowledgements::default()).map_err(|error| error.to_string())?;
-    if end.is_some() {
-        producer.init_transactions(deadline).map_err(|error| error.to_string())?;
-        producer.begin_transaction().map_err(|error| error.to_string())?;
-    }
+    client.create_with_context(Acknowledgements::default()).map_err(|error| error.to_string())
+}
+
+/// Writes all records, and waits until the broker has answered for each.
+fn send(
+    producer: &Writer,
+    topic: &str,
+    records: impl IntoIterator<Item = Record>,
+    deadline: Duration,
+) -> Result<Vec<(i32, i64)>, String> {
     let topic = CString::new(topic).map_err(|error| error.to_string())?;
     let mut written = 0;
     for record in records {
-        enqueue(&producer, &topic, written, &record, deadline)?;
+        enqueue(producer, &topic, written, &record, deadline)?;
         written += 1;
         producer.poll(Duration::ZERO);
     }
     producer.flush(deadline).map_err(|error| error.to_string())?;
-    match end {
-        None => Ok(()),
-        Some(End::Commit) => producer.commit_transaction(deadline),
-        Some(End::Abort) => producer.abort_transaction(deadline),
-    }
-    .map_err(|error| error.to_string())?;
-
     let mut acknowledged = std::mem::take(&mut *producer.context().get());
     acknowledged.sort_by_key(|(number, _)| *number);
     if acknowledged.len() != written {
@@ -104,13 +149,7 @@ pub(super) fn write(
 }
 
 /// Hands one record over, waiting for room in the producer's queue.
-fn enqueue(
-    producer: &BaseProducer<Acknowledgements>,
-    topic: &CStr,
-    number: usize,
-    record: &Record,
-    deadline: Duration,
-) -> Result<(), String> {
+fn enqueue(producer: &Writer, topic: &CStr, number: usize, record: &Record, deadline: Duration) -> Result<(), String> {
     let start = Instant::now();
     loop {
         match try_enqueue(producer, topic, number, record) {
@@ -123,12 +162,7 @@ fn enqueue(
     }
 }
 
-fn try_enqueue(
-    producer: &BaseProducer<Acknowledgements>,
-    topic: &CStr,
-    number: usize,
-    record: &Record,
-) -> Result<(), RDKafkaErrorCode> {
+fn try_enqueue(producer: &Writer, topic: &CStr, number: usize, record: &Record) -> Result<(), RDKafkaErrorCode> {
     use native::rd_kafka_vtype_t as tag;
     let headers = List::new(&record.headers);
     // Comes back in the delivery report, as the `DeliveryOpaque` above.

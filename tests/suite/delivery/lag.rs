@@ -1,6 +1,6 @@
 //! The lag: what stands before the last stable offset and is not final, and 0 where nothing does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sandbus_tests::topic::End;
 use sandbus_tests::{Connection, Host, Topic, eventually, names};
@@ -70,6 +70,28 @@ fn marks_of_transactions_and_what_was_aborted_are_none() {
     stage.topic.write([event("c", "ack")]);
     stage.group.wait_committed_sum(&stage.topic, 10, SOON);
     wait_lag(&host, &stage, &[(0, 0)]);
+}
+
+#[test]
+fn what_stands_in_an_open_transaction_is_none_until_it_is_committed() {
+    let stage = Stage::new(2).probe(Probe::named("probe"));
+    let host = stage.start();
+    stage.topic.write([event("a", "ack").partition(0)]);
+    stage.wait_final(1);
+    let open = stage.topic.write_in_open_transaction((0..5).map(|_| event("b", "ack").partition(0)));
+    // What comes behind it cannot be read either.
+    stage.topic.write((0..3).map(|_| event("c", "ack").partition(0)));
+    assert_eq!((stage.topic.high_watermarks()[&0], stage.topic.offsets()[&0].end), (9, 1), "where it ends, for whom");
+    // Both partitions are asked about together: what is known of the other shows that it was asked since.
+    stage.topic.write([event("stuck", "until:2:retry:300s").partition(1)]);
+    wait_lag(&host, &stage, &[(0, 0), (1, 1)]);
+    assert_eq!(stage.group.committed(&stage.topic)[&0], Some(1), "none of it was read");
+
+    open.end(End::Commit);
+    let acks: BTreeSet<_> = stage.wait_acks(9).iter().map(|ack| ack.offset).collect();
+    assert_eq!(acks, (0..9).collect());
+    assert_eq!(stage.topic.offsets()[&0].end, 10, "with the transaction's mark");
+    wait_lag(&host, &stage, &[(0, 0), (1, 1)]);
 }
 
 #[test]

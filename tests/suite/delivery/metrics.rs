@@ -7,6 +7,7 @@ use sandbus_tests::{Host, Record, Topic, names};
 
 use super::SOON;
 use super::stage::{Probe, Stage};
+use crate::prometheus::definitions::{self, Kind};
 
 const PREFIX: &str = "kafka_eventbus_";
 
@@ -207,18 +208,11 @@ fn names_kinds_units_and_buckets_are_the_guides() {
         }
         assert!(!sample.labels.keys().any(|label| label.starts_with("otel_")), "{sample:?}");
     }
-    let bounds = |name: &str| {
-        let buckets = metrics.named(name);
-        let first: Vec<_> = buckets[0].labels.iter().filter(|(label, _)| *label != "le").collect();
-        let of_first =
-            |labels: &BTreeMap<String, String>| first.iter().all(|(label, value)| labels.get(*label) == Some(value));
-        let bounds = buckets.iter().filter(|sample| of_first(&sample.labels)).map(|sample| sample.labels["le"].clone());
-        bounds.collect::<Vec<_>>().join(" ")
-    };
-    for name in ["handler_duration", "publish_duration"] {
-        assert_eq!(bounds(&format!("{PREFIX}{name}_bucket")), DURATION_BOUNDS, "{name}");
+    for definition in definitions::ALL.iter().filter(|definition| definition.kind == Kind::Histogram) {
+        let name = definition.prometheus_name();
+        let expected = if name == "kafka_eventbus_batch_size" { BATCH_BOUNDS } else { DURATION_BOUNDS };
+        assert_eq!(bounds(&metrics, &name), expected, "{name}");
     }
-    assert_eq!(bounds("kafka_eventbus_batch_size_bucket"), BATCH_BOUNDS);
 
     // One event slept for 60 ms: the unit is the millisecond.
     let slow = [("handler_name", "all"), ("event_type", "Slow")];
@@ -226,6 +220,67 @@ fn names_kinds_units_and_buckets_are_the_guides() {
     assert!((60.0..10_000.0).contains(&took), "{took} ms");
     let below = metrics.sum("kafka_eventbus_handler_duration_bucket", &[slow[0], slow[1], ("le", "50")]);
     assert_eq!(below, Some(0.0));
+}
+
+/// Upper bounds of a histogram, of each of its series the same.
+#[track_caller]
+fn bounds(metrics: &Metrics, name: &str) -> String {
+    let mut series: BTreeMap<Vec<(String, String)>, Vec<String>> = BTreeMap::new();
+    for mut sample in metrics.named(&format!("{name}_bucket")).into_iter().cloned() {
+        let bound = sample.labels.remove("le").unwrap_or_else(|| panic!("{sample:?} has no bound"));
+        series.entry(sample.labels.into_iter().collect()).or_default().push(bound);
+    }
+    let mut all: Vec<_> = series.into_values().map(|bounds| bounds.join(" ")).collect();
+    all.dedup();
+    assert_eq!(all.len(), 1, "{name}: {all:#?}");
+    all.remove(0)
+}
+
+/// What the mix has no reason for: no topic and no measurement is refused, and nothing leaves by OTLP.
+const NO_REASON: [&str; 4] = [
+    "kafka.eventbus.publish.errors",
+    "sandbus.telemetry.dropped",
+    "sandbus.telemetry.export_failures",
+    "sandbus.telemetry.refused",
+];
+
+#[test]
+fn every_sample_has_the_kind_and_the_labels_of_its_definition() {
+    let mix = Mix::run();
+    let metrics = mix.host.metrics();
+    let mut missing: BTreeMap<&str, _> =
+        definitions::ALL.iter().map(|definition| (definition.name, definition)).collect();
+    for sample in metrics.samples().iter().filter(|sample| !sample.name.starts_with("sandbus_guest_")) {
+        let family = |definition: &&definitions::Definition| {
+            let name = definition.prometheus_name();
+            let series = sample.name.strip_prefix(&name);
+            match definition.kind {
+                Kind::Histogram => series.is_some_and(|series| ["_bucket", "_sum", "_count"].contains(&series)),
+                _ => series == Some(""),
+            }
+        };
+        let definition = definitions::ALL.iter().find(family).unwrap_or_else(|| panic!("{sample:?} is not defined"));
+        missing.remove(definition.name);
+        let kind = match definition.kind {
+            Kind::Counter => "counter",
+            Kind::Histogram => "histogram",
+            Kind::Gauge | Kind::UpDownCounter => "gauge",
+        };
+        assert_eq!(metrics.kind(&definition.prometheus_name()), Some(kind), "{sample:?}");
+        let mut labels: Vec<_> = definition.attributes.iter().map(|name| name.replace('.', "_")).collect();
+        if sample.name.ends_with("_bucket") {
+            labels.push("le".to_owned());
+        }
+        labels.sort();
+        assert_eq!(sample.labels.keys().cloned().collect::<Vec<_>>(), labels, "{sample:?}");
+    }
+    assert_eq!(missing.into_keys().collect::<Vec<_>>(), NO_REASON, "defined, and not on the page");
+    let told = metrics
+        .samples()
+        .iter()
+        .filter(|sample| sample.labels.contains_key("digest") || sample.labels.contains_key("generation"));
+    let told: Vec<_> = told.map(|sample| &*sample.name).collect();
+    assert_eq!(told, ["sandbus_handler_info"; 2], "digest and generation stand there alone");
 }
 
 #[test]

@@ -195,6 +195,8 @@ fn an_outage_under_load_loses_nothing_and_blames_nobody() {
         assert!(handled < EVENTS as f64, "Kafka was stopped after {handled} of {EVENTS} events");
     }
     long.host.log_record("a loss", SOON, |record| record["message"] == "revoked" && record["lost"] == true);
+    let group = [("messaging_kafka_consumer_group", long.stage.group.name())];
+    long.host.wait_metric("kafka_eventbus_rebalances_total", &group, 1.0, SOON);
     assert_eq!(ending.host.terminate(SOON).code(), Some(1), "what it published is not acknowledged");
     assert!(ending.host.log().iter().any(|line| line.contains("abandoned")), "{:#?}", ending.host.log());
 

@@ -116,7 +116,7 @@ impl Stage {
         }
         write!(config, "\n[delivery]\n{}\n{}", self.delivery, self.handlers).expect("a string takes all");
         let mut deployment = Deployment::new(&config);
-        for name in ["audit", "notify", "order-projection", "payment-check", "probe"] {
+        for name in ["audit", "fetch", "notify", "order-projection", "payment-check", "probe"] {
             if config.contains(&format!("handlers/{name}.wasm")) {
                 deployment = deployment.handler(name, &format!("{name}-rust"));
             }

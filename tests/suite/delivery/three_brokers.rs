@@ -82,6 +82,21 @@ impl Admin {
         group.members().iter().map(|member| self.partitions(member)).collect()
     }
 
+    /// Who coordinates the group, by its number among the brokers: the leader of the partition of `__consumer_offsets` that
+    /// the group's name falls into, by Java's hash of it.
+    fn coordinator(&self) -> Result<usize, String> {
+        const OFFSETS: &str = "__consumer_offsets";
+        let metadata = self.client.fetch_metadata(Some(OFFSETS), QUESTION).map_err(|error| error.to_string())?;
+        let topic = metadata.topics().first().ok_or("the offsets' topic is not known")?;
+        let hash =
+            self.group.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+        let partition =
+            hash.checked_abs().unwrap_or_default() % i32::try_from(topic.partitions().len()).expect("a small number");
+        let partition = topic.partitions().iter().find(|known| known.id() == partition).ok_or("no such partition")?;
+        // Brokers count from 1.
+        usize::try_from(partition.leader() - 1).map_err(|_| format!("partition {} has no leader", partition.id()))
+    }
+
     fn partitions(&self, member: &GroupMemberInfo) -> Result<BTreeSet<i32>, String> {
         let bytes = member.assignment().ok_or("a member without an assignment")?;
         let topics = assignment(bytes).ok_or_else(|| format!("an assignment that cannot be read: {bytes:?}"))?;
@@ -282,6 +297,16 @@ fn what_hosts_say_is_what_kafka_says_whoever_comes_and_goes() {
     assert!(scene.total("one", "connection_errors_total") > errors, "connections were refused");
     all(Mode::Pass);
     scene.agree("brokers can be reached again", 40);
+
+    // The coordinator alone cannot be reached, and goes on as such: the others do not take its place.
+    let coordinator = scene.admin.coordinator().unwrap_or_else(|message| panic!("{message}"));
+    cluster.proxy(coordinator).set(Mode::Cut);
+    for name in ["one", "two"] {
+        scene.host(name).wait_metric("kafka_eventbus_connections_active", &[], 0.0, PHASE);
+    }
+    assert_eq!(scene.admin.coordinator(), Ok(coordinator));
+    cluster.proxy(coordinator).set(Mode::Pass);
+    scene.agree("the coordinator can be reached again", 40);
 
     scene.rebalance("a third host", 40, |scene| scene.start("three"));
     scene.rebalance("the first is gone", 40, |scene| scene.stop("one"));

@@ -1,15 +1,16 @@
 //! Receivers that are away, or hang: events pass, losses are counted, and the end comes in time.
 
-use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use sandbus_tests::{Collector, Host, eventually, ports};
 
 use super::super::delivery::stage::{Probe, Stage, event};
+use super::memory::hanging;
 use super::{SOON, sending_to};
 
-/// What the flush at the end may take, with room for a busy machine. The exports themselves may take longer here.
-const END: Duration = Duration::from_secs(15);
+/// The flush at the end has 5 s, and the log's another one; then some for the rest of the end on a busy machine. The exports
+/// themselves may take longer here.
+const END: Duration = Duration::from_secs(9);
 
 #[track_caller]
 fn wait_more_than(host: &Host, name: &str, signal: &str, least: f64) -> f64 {
@@ -49,14 +50,6 @@ fn while_the_receiver_is_away_events_pass_and_failures_are_counted() {
         });
         assert!(host.terminate(SOON).success());
     }
-}
-
-/// Takes connections, and never answers.
-fn hanging() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || listener.incoming().collect::<Vec<std::io::Result<TcpStream>>>());
-    port
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! Metrics under their OpenTelemetry names: kinds, units, temporality, attributes, values.
 
+use std::collections::BTreeSet;
+
 use sandbus_tests::collector::Series;
 use sandbus_tests::{Collector, eventually};
 
 use super::super::delivery::stage::{Probe, Stage, event};
 use super::{SOON, sending};
+use crate::prometheus::definitions::{self, Kind};
+
+const CUMULATIVE: Option<u64> = Some(2);
 
 /// The newest point of each series of that name.
 fn newest(all: &[Series], name: &str) -> Vec<Series> {
@@ -16,6 +21,38 @@ fn newest(all: &[Series], name: &str) -> Vec<Series> {
         }
     }
     newest
+}
+
+/// What begins with its first label set, and has no reason here: no topic and no measurement is refused.
+const NO_REASON: [&str; 2] = ["kafka.eventbus.publish.errors", "sandbus.telemetry.refused"];
+
+/// The definitions without a point, in the order of their names.
+fn missing(all: &[Series]) -> Vec<&'static str> {
+    let sent: BTreeSet<&str> = all.iter().map(|point| &*point.name).collect();
+    let mut missing: Vec<_> = definitions::ALL.iter().map(|definition| definition.name).collect();
+    missing.retain(|name| !sent.contains(name));
+    missing.sort_unstable();
+    missing
+}
+
+/// Each point is what its definition says.
+#[track_caller]
+fn as_defined(all: &[Series]) {
+    for point in all.iter().filter(|point| !point.name.starts_with("sandbus.guest.")) {
+        let definition = definitions::ALL.iter().find(|definition| definition.name == point.name);
+        let definition = definition.unwrap_or_else(|| panic!("{point:#?} is not defined"));
+        assert_eq!((&*point.unit, &*point.description), (definition.unit, definition.description), "{point:#?}");
+        let (kind, monotonic, temporality) = match definition.kind {
+            Kind::Counter => ("sum", true, CUMULATIVE),
+            Kind::UpDownCounter => ("sum", false, CUMULATIVE),
+            Kind::Histogram => ("histogram", false, CUMULATIVE),
+            Kind::Gauge => ("gauge", false, None),
+        };
+        assert_eq!((&*point.kind, point.monotonic, point.temporality), (kind, monotonic, temporality), "{point:#?}");
+        let mut attributes = definition.attributes.to_vec();
+        attributes.sort_unstable();
+        assert_eq!(point.attributes.keys().collect::<Vec<_>>(), attributes, "{point:#?}");
+    }
 }
 
 #[track_caller]
@@ -35,7 +72,7 @@ fn arrive_by(protocol: &str) {
         }
     });
     assert_eq!((&*invocations.kind, &*invocations.unit, invocations.monotonic), ("sum", "invocations", true));
-    assert_eq!(invocations.temporality, Some(2), "cumulative");
+    assert_eq!(invocations.temporality, CUMULATIVE);
     assert!(!invocations.description.is_empty());
     let attributes: Vec<_> = invocations.attributes.iter().map(|(name, value)| (&**name, &**value)).collect();
     assert_eq!(attributes, [("event.type", "Tried"), ("handler.name", "probe")]);
@@ -65,7 +102,13 @@ fn arrive_by(protocol: &str) {
         (counts.len() > 1).then_some(counts)
     });
     assert!(counts.is_sorted() && counts.last() == Some(&4.0), "{counts:?}");
+    // The lag is known a second after the assignment.
+    eventually("each instrument to have arrived", SOON, || {
+        let missing = missing(&collector.series());
+        if missing == NO_REASON { Ok(()) } else { Err(format!("{missing:?}, and expected {NO_REASON:?}")) }
+    });
     assert!(host.terminate(SOON).success());
+    as_defined(&collector.series());
 }
 
 #[test]
@@ -76,6 +119,26 @@ fn metrics_arrive_by_grpc() {
 #[test]
 fn metrics_arrive_by_http() {
     arrive_by("http/protobuf");
+}
+
+#[test]
+fn what_a_shutdown_gives_up_is_in_the_last_export() {
+    for protocol in ["grpc", "http/protobuf"] {
+        let collector = Collector::start();
+        let stage = Stage::new(1)
+            .delivery("shutdown_timeout = \"300ms\"")
+            .probe(Probe::named("probe").line("timeout = \"120s\""));
+        let mut host = sending(&stage, &collector, protocol).start();
+        host.wait_ready(SOON);
+        stage.topic.write([event("a", "log:at work;sleep:100s")]);
+        host.log_line_containing("at work", SOON);
+        let name = "sandbus.handler.abandoned";
+        let before = eventually("an export", SOON, || newest(&collector.series(), name).pop());
+        assert_eq!((before.value, &*before.attributes["handler.name"]), (0.0, "probe"));
+        assert_eq!(host.terminate(SOON).code(), Some(1));
+        let last: Vec<_> = newest(&collector.series(), name).iter().map(|point| point.value).collect();
+        assert_eq!(last, [1.0], "by {protocol}");
+    }
 }
 
 #[test]

@@ -4,10 +4,12 @@ use sandbus_tests::collector::Span;
 use sandbus_tests::{Collector, Record, StoredRecord, Topic, eventually, names};
 
 use super::super::delivery::stage::{Probe, Stage, event};
+use super::receivers::Receiver;
 use super::{SOON, SPAN, TRACE, sending, traceparent};
 
 const CONSUMER: u64 = 5;
 const PRODUCER: u64 = 4;
+const CLIENT: u64 = 3;
 const ERROR: u64 = 2;
 
 /// Waits for so many spans.
@@ -111,6 +113,143 @@ fn one_trace_goes_through_two_handlers_by_grpc() {
 #[test]
 fn one_trace_goes_through_two_handlers_by_http() {
     one_trace_by("http/protobuf");
+}
+
+/// `fetch` asks a server that keeps what it hears.
+fn asking(stage: Stage, server: &Receiver) -> Stage {
+    let grant = format!("http://127.0.0.1:{}/v1", server.port);
+    stage.handler(&format!(
+        "\n[[handler]]\nname = \"fetch\"\ncomponent = \"handlers/fetch.wasm\"\n[handler.grants]\nhttp = [{grant:?}]\n"
+    ))
+}
+
+#[test]
+fn a_handlers_request_is_below_its_try_and_the_server_hears_of_it() {
+    let (collector, server) = (Collector::start(), Receiver::http(b"there".to_vec()));
+    let stage = asking(Stage::new(1), &server);
+    let mut host = sending(&stage, &collector, "grpc").start();
+    host.wait_ready(SOON);
+    let url = format!("http://127.0.0.1:{}/v1/orders", server.port);
+    let body = format!(r#"[{{"url": "{url}?token=secret"}}, {{"url": "{url}", "headers": [["traceparent", "own"]]}}]"#);
+    stage.topic.write([Record::event("Asked", &body).header("traceparent", traceparent("01"))]);
+
+    let spans = spans(&collector, 3);
+    let tried = named(&spans, &format!("process {}", stage.topic.name()));
+    assert_eq!((&*tried.trace, &*tried.parent, tried.status), (TRACE, SPAN, 0), "{tried:#?}");
+    let mut requests: Vec<_> = spans.iter().filter(|span| span.name == "GET").collect();
+    requests.sort_by_key(|span| span.start);
+    let heard: Vec<_> = server.heads().iter().map(|head| head.headers["traceparent"].clone()).collect();
+    assert_eq!(heard, [format!("00-{TRACE}-{}-01", requests[0].id), "own".to_owned()]);
+    for span in requests {
+        assert_eq!((span.kind, &*span.trace, &*span.parent, span.status), (CLIENT, TRACE, &*tried.id, 0), "{span:#?}");
+        assert!(tried.start <= span.start && span.start < span.end && span.end <= tried.end, "{span:#?} {tried:#?}");
+        for (name, value) in [
+            ("http.request.method", "GET"),
+            ("url.full", &url),
+            ("server.address", "127.0.0.1"),
+            ("server.port", &server.port.to_string()),
+            ("http.response.status_code", "200"),
+            ("handler.name", "fetch"),
+        ] {
+            assert_eq!(span.attributes.get(name).map(String::as_str), Some(value), "{name} of {span:#?}");
+        }
+    }
+    assert!(host.terminate(SOON).success());
+}
+
+#[test]
+fn an_event_that_is_redriven_goes_on_in_its_trace() {
+    let (collector, stage) = (Collector::start(), Stage::new(1));
+    let mut again = Stage::with(&stage.connection, stage.topic.clone(), stage.results.clone());
+    again.group = stage.group.clone();
+    let stage = stage.probe(Probe::named("probe").line("max_retries = 0"));
+    let mut host = sending(&stage, &collector, "grpc").start();
+    host.wait_ready(SOON);
+    stage.topic.write([event("a", "until:2:error:Broken:it").header("traceparent", traceparent("01"))]);
+    stage.wait_final(1);
+    assert!(host.terminate(SOON).success());
+
+    // Its tries are counted anew.
+    let deployment = sending(&again.probe(Probe::named("probe").line("max_retries = 1")), &collector, "grpc");
+    let redriven = deployment.run(&["dlq", "redrive", "--all"], b"", SOON);
+    assert!(redriven.status.success(), "{redriven:?}");
+    let mut host = deployment.start();
+    host.wait_ready(SOON);
+    stage.wait_acks(1);
+    // Three tries, the dead letter behind the first of them, and the report of the last.
+    let spans = spans(&collector, 5);
+    assert!(spans.iter().all(|span| span.trace == TRACE), "{spans:#?}");
+    let mut tries: Vec<_> = spans.iter().filter(|span| span.kind == CONSUMER).collect();
+    tries.sort_by_key(|span| span.start);
+    let shown: Vec<_> = tries
+        .iter()
+        .map(|span| {
+            let [attempt, verdict, offset] =
+                ["sandbus.attempt", "sandbus.verdict", "messaging.kafka.offset"].map(|name| &*span.attributes[name]);
+            assert_eq!(span.name, format!("process {}", stage.topic.name()), "of the topic that it came from");
+            (&*span.parent, attempt, verdict, offset)
+        })
+        .collect();
+    let expected = [(SPAN, "1", "error", "0"), (SPAN, "1", "error", "0"), (SPAN, "2", "ack", "0")];
+    assert_eq!(shown, expected, "{spans:#?}");
+    assert_eq!(named(&spans, &format!("send {}", stage.topic.dead_letters().name())).parent, tries[0].id);
+    assert_eq!(named(&spans, &format!("send {}", stage.results.name())).parent, tries[2].id);
+    assert!(host.terminate(SOON).success());
+}
+
+#[test]
+fn each_event_of_a_batch_has_a_span_in_the_trace_of_its_own() {
+    const EVENTS: usize = 64;
+    let (collector, stage) = (Collector::start(), Stage::new(1));
+    let stage = stage.probe(Probe::named("probe").line("concurrency = 1"));
+    let parent = |number: usize| (format!("{:032x}", number + 1), format!("{:016x}", number + 1));
+    // There before the host is, so that they come together.
+    stage.topic.write((0..EVENTS).map(|number| {
+        let (trace, span) = parent(number);
+        event(&format!("key-{number}"), "skip").header("traceparent", format!("00-{trace}-{span}-01"))
+    }));
+    let mut host = sending(&stage, &collector, "grpc").start();
+    host.wait_ready(SOON);
+    stage.wait_final(EVENTS as i64);
+    let batches = host.metrics().sum("sandbus_handler_batches_total", &[("handler_name", "probe")]).unwrap();
+    assert!(batches < EVENTS as f64 / 2.0, "{batches} batches of {EVENTS} events");
+    let mut spans: Vec<_> = spans(&collector, EVENTS).into_iter().filter(|span| span.kind == CONSUMER).collect();
+    spans.sort_by_key(|span| span.attributes["messaging.kafka.offset"].parse::<usize>().unwrap());
+    let found: Vec<_> = spans.iter().map(|span| (span.trace.clone(), span.parent.clone())).collect();
+    assert_eq!(found, (0..EVENTS).map(parent).collect::<Vec<_>>());
+    // One after the other, as long as each other, but where a batch ends.
+    let follow = spans.windows(2).filter(|pair| pair[0].end == pair[1].start).count();
+    assert_eq!(follow as f64, EVENTS as f64 - batches, "{spans:#?}");
+    assert!(host.terminate(SOON).success());
+}
+
+#[test]
+fn a_ratio_decides_about_all_traces_or_about_those_that_begin_here() {
+    // A trace that came and is recorded, one that came and is not, and one that begins here.
+    for (sampler, share, recorded) in [
+        ("traceidratio", "0", [false; 3]),
+        ("traceidratio", "1", [true; 3]),
+        ("parentbased_traceidratio", "0", [true, false, false]),
+        ("parentbased_traceidratio", "1", [true, false, true]),
+    ] {
+        let (collector, stage) = (Collector::start(), Stage::new(1).probe(Probe::named("probe")));
+        let mut host = sending(&stage, &collector, "grpc")
+            .env("OTEL_TRACES_SAMPLER", sampler)
+            .env("OTEL_TRACES_SAMPLER_ARG", share)
+            .start();
+        host.wait_ready(SOON);
+        let came = ["01", "00"].map(|flags| event("a", "skip").header("traceparent", traceparent(flags)));
+        stage.topic.write(came.into_iter().chain([event("a", "skip")]));
+        stage.wait_final(3);
+        // The end sends what is left.
+        assert!(host.terminate(SOON).success());
+        let spans = collector.spans();
+        let mut offsets: Vec<_> = spans.iter().map(|span| &*span.attributes["messaging.kafka.offset"]).collect();
+        offsets.sort_unstable();
+        let expected: Vec<_> = ["0", "1", "2"].into_iter().zip(recorded).filter(|(_, recorded)| *recorded).collect();
+        assert_eq!(offsets, expected.into_iter().map(|(offset, _)| offset).collect::<Vec<_>>(), "{sampler} {share}");
+        assert!(spans.iter().all(|span| span.attributes["messaging.kafka.offset"] == "2" || span.trace == TRACE));
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::promql::text;
 // The definitions themselves, which know nothing else of the host: as a dependency, all of it would be linked in.
 #[path = "../../../host/src/telemetry/definitions.rs"]
 #[expect(dead_code, reason = "what is not about names")]
-pub(super) mod definitions;
+pub(crate) mod definitions;
 
 use definitions::Kind;
 

@@ -41,8 +41,6 @@ pub(super) enum Answer {
     Vector(Vec<Sample>),
     Scalar(f64),
     Text(String),
-    /// Series of which nothing is known but their labels: the steps of a subquery are Prometheus' own.
-    Shape(Vec<Labels>),
 }
 
 impl Evaluation<'_> {
@@ -64,11 +62,10 @@ impl Evaluation<'_> {
     }
 
     /// A vector; of a scalar, one sample without labels.
-    fn vector(&self, node: &Value) -> Result<Vec<Sample>, Vec<Labels>> {
+    fn vector(&self, node: &Value) -> Vec<Sample> {
         match self.of(node) {
-            Answer::Vector(samples) => Ok(samples),
-            Answer::Scalar(value) => Ok(vec![Sample { labels: Labels::new(), value }]),
-            Answer::Shape(labels) => Err(labels),
+            Answer::Vector(samples) => samples,
+            Answer::Scalar(value) => vec![Sample { labels: Labels::new(), value }],
             Answer::Text(text) => panic!("{text:?} is no vector"),
         }
     }
@@ -159,10 +156,7 @@ impl Evaluation<'_> {
             }
             "histogram_quantile" => {
                 let Answer::Scalar(quantile) = self.of(&arguments[0]) else { panic!("{node}") };
-                match self.vector(&arguments[1]) {
-                    Ok(buckets) => Answer::Vector(quantiles(quantile, buckets, self.nudge)),
-                    Err(labels) => Answer::Shape(labels),
-                }
+                Answer::Vector(quantiles(quantile, self.vector(&arguments[1]), self.nudge))
             }
             "label_replace" => {
                 let words: Vec<String> = arguments[1..]
@@ -184,26 +178,17 @@ impl Evaluation<'_> {
                     }
                     labels
                 };
-                match self.vector(&arguments[0]) {
-                    Ok(samples) => Answer::Vector(
-                        samples
-                            .into_iter()
-                            .map(|sample| Sample { labels: replaced(sample.labels), value: sample.value })
-                            .collect(),
-                    ),
-                    Err(labels) => Answer::Shape(labels.into_iter().map(replaced).collect()),
-                }
+                let samples = self.vector(&arguments[0]).into_iter();
+                let samples = samples.map(|sample| Sample { labels: replaced(sample.labels), value: sample.value });
+                Answer::Vector(samples.collect())
             }
-            "absent" => match self.vector(&arguments[0]) {
-                Ok(samples) if samples.is_empty() => Answer::Vector(vec![Sample { labels: Labels::new(), value: 1.0 }]),
-                _ => Answer::Vector(vec![]),
-            },
-            "scalar" => match self.vector(&arguments[0]) {
-                Ok(samples) => match samples.as_slice() {
-                    [sample] => Answer::Scalar(sample.value),
-                    _ => Answer::Scalar(f64::NAN),
-                },
-                Err(_) => panic!("a scalar of a subquery is not known here"),
+            "absent" => {
+                let one = Sample { labels: Labels::new(), value: 1.0 };
+                Answer::Vector(if self.vector(&arguments[0]).is_empty() { vec![one] } else { vec![] })
+            }
+            "scalar" => match self.vector(&arguments[0]).as_slice() {
+                [sample] => Answer::Scalar(sample.value),
+                _ => Answer::Scalar(f64::NAN),
             },
             other => panic!("{other} is not known here"),
         }
@@ -214,15 +199,9 @@ impl Evaluation<'_> {
         while text(&argument["type"]) == "parenExpr" {
             argument = &argument["expr"];
         }
-        if text(&argument["type"]) == "subquery" {
-            let labels = match self.vector(&argument["expr"]) {
-                Ok(samples) => samples.into_iter().map(|sample| sample.labels).collect(),
-                Err(labels) => labels,
-            };
-            return Answer::Shape(labels.into_iter().map(nameless).collect());
-        }
+        let series = if text(&argument["type"]) == "subquery" { self.steps(argument) } else { self.range(argument) };
         let seconds = argument["range"].as_f64().expect("a range") / 1000.0;
-        let samples = self.range(argument).into_iter().filter_map(|series| {
+        let samples = series.into_iter().filter_map(|series| {
             let value = match function {
                 "rate" => self.increase(&series.samples, seconds)? / seconds,
                 "increase" => self.increase(&series.samples, seconds)?,
@@ -266,15 +245,8 @@ impl Evaluation<'_> {
             let keep = |name: &str| grouping.contains(name) != without && !(without && name == "__name__");
             labels.iter().filter(|(name, _)| keep(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
         };
-        let samples = match self.vector(&node["expr"]) {
-            Ok(samples) => samples,
-            Err(labels) => {
-                let groups: BTreeSet<Labels> = labels.iter().map(kept).collect();
-                return Answer::Shape(groups.into_iter().collect());
-            }
-        };
         let mut groups: BTreeMap<Labels, Vec<f64>> = BTreeMap::new();
-        for sample in samples {
+        for sample in self.vector(&node["expr"]) {
             groups.entry(kept(&sample.labels)).or_default().push(sample.value);
         }
         let operation = text(&node["op"]);
@@ -304,10 +276,6 @@ impl Evaluation<'_> {
                 Answer::Vector(each(samples, operation, |value| (left, value)))
             }
             (Answer::Vector(left), Answer::Vector(right)) => Answer::Vector(joined(node, operation, left, right)),
-            // What is compared with a number may be there or not; nothing is known.
-            (Answer::Shape(labels), _) | (_, Answer::Shape(labels)) => {
-                Answer::Shape(labels.into_iter().map(nameless).collect())
-            }
             (left, right) => panic!("{left:?} {operation} {right:?} is not known here"),
         }
     }

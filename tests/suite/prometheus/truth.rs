@@ -8,6 +8,7 @@ use sandbus_tests::{Host, Prometheus, Record, Topic, eventually, names};
 
 use super::artifacts::{self, Query, RULES, Rule};
 use super::promql::{Answer, Evaluation, by_labels, normalize, same, stored_labels, text};
+use super::subquery::written;
 use crate::delivery::SOON;
 use crate::delivery::stage::{Probe, Stage, event};
 
@@ -146,6 +147,7 @@ impl Scene {
         for topic in [&self.outlet, &stage.results] {
             is("messages_published_total", &[("messaging_destination", topic.name())], end_sum(topic));
         }
+        self.assert_tries(page, behind);
         // What ran in a batch that ended in a trap runs again, each alone.
         let refused = page.sum("sandbus_telemetry_refused_total", &[("handler_name", "all")]);
         assert!(refused.is_some_and(|refused| refused >= 2.0 * rounds), "{refused:?}");
@@ -166,6 +168,55 @@ impl Scene {
             ];
             is("consumer_lag", &labels, behind as f64);
         }
+    }
+}
+
+/// What is tried in a round, by handler: verdicts in the order of [`VERDICTS`], and retries. A verdict is the handler's word, also
+/// where what it published is refused.
+const TRIES: [(&str, [f64; 6], f64); 3] = [
+    ("all", [7.0, 1.0, 1.0, 1.0, 4.0, 1.0], 4.0),
+    ("orders", [4.0, 0.0, 1.0, 1.0, 0.0, 0.0], 1.0),
+    ("projection", [1.0, 0.0, 0.0, 0.0, 0.0, 0.0], 0.0),
+];
+const VERDICTS: [&str; 6] = ["ack", "skip", "retry", "dead-letter", "error", "fault"];
+
+impl Scene {
+    /// What stands on the page of tries, how long they took, and what they published.
+    #[track_caller]
+    fn assert_tries(&self, page: &Metrics, behind: usize) {
+        let rounds = ROUNDS as f64;
+        let is = |name: &str, labels: &[(&str, &str)], value: f64| {
+            assert_eq!(page.sum(name, labels), Some(value), "{name} {labels:?}");
+        };
+        // All but the one that holds the partition, whose first try is over.
+        let through = behind.saturating_sub(1) as f64;
+        let held = f64::from(u8::from(behind > 0));
+        for (handler, verdicts, retries) in TRIES {
+            let more = |verdict| match (handler, verdict) {
+                ("all", "ack") => through,
+                ("all", "retry") => held,
+                _ => 0.0,
+            };
+            let mut tries = 0.0;
+            for (verdict, of_round) in VERDICTS.into_iter().zip(verdicts) {
+                let expected = of_round * rounds + more(verdict);
+                is("sandbus_handler_verdicts_total", &[("handler_name", handler), ("verdict", verdict)], expected);
+                tries += expected;
+            }
+            is("sandbus_handler_retries_total", &[("handler_name", handler)], retries * rounds);
+            is("sandbus_handler_faults_total", &[("handler_name", handler)], verdicts[5] * rounds);
+            is("kafka_eventbus_handler_duration_count", &[("handler_name", handler)], tries);
+            // What a batch did not come to is started once more: behind a trap, or behind a retry of the same key.
+            let started = page.sum("sandbus_handler_queue_wait_count", &[("handler_name", handler)]);
+            let most = if verdicts[2] + verdicts[5] > 0.0 { f64::INFINITY } else { tries };
+            assert!(started.is_some_and(|started| tries <= started && started <= most), "{handler}: {started:?}");
+        }
+        let of_round = ROUND.iter().map(|(_, count)| *count).sum::<usize>() as f64;
+        let consumed = [("messaging_destination", self.stage.topic.name())];
+        is("kafka_eventbus_consume_duration_count", &consumed, of_round * rounds + through);
+        // Two handlers publish two records each in one try of each round.
+        let outlet = [("messaging_destination", self.outlet.name())];
+        is("kafka_eventbus_publish_duration_count", &outlet, 2.0 * rounds);
     }
 }
 
@@ -196,13 +247,20 @@ fn settled(host: &Host, prometheus: &Prometheus) -> (Metrics, f64) {
 
 /// Asks everything, and answers with the queries that were answered by nothing.
 #[track_caller]
-fn ask_all(host: &Host, prometheus: &Prometheus, parser: &Prometheus, rules: &[Rule]) -> BTreeSet<String> {
+fn ask_all(
+    host: &Host,
+    prometheus: &Prometheus,
+    parser: &Prometheus,
+    rules: &[Rule],
+    guide_alerts: &[Query],
+) -> BTreeSet<String> {
     let (page, time) = settled(host, prometheus);
     let instance = host.admin().to_string();
     let evaluation =
         |time, nudge| Evaluation { prometheus, parser, page: &page, instance: &instance, rules, time, nudge };
     let mut queries: Vec<Query> =
         [artifacts::guide(), artifacts::dashboard(), artifacts::documented()].into_iter().flatten().collect();
+    queries.extend_from_slice(guide_alerts);
     for rule in rules {
         queries.push(Query { place: rule.name.clone(), text: rule.query.clone(), legends: vec![] });
         if rule.alert.is_none() {
@@ -246,17 +304,29 @@ fn ask_all(host: &Host, prometheus: &Prometheus, parser: &Prometheus, rules: &[R
     empty
 }
 
+/// The guide's alerts as they are written, and what each of them compares, which has an answer though nothing is wrong.
+#[track_caller]
+fn guide_alerts(parser: &Prometheus) -> (Vec<Query>, BTreeSet<String>) {
+    let guide = Prometheus::scraping(Release::Newest, &[], &[&super::names::guide_alerts()]);
+    let (mut queries, mut fire) = (vec![], BTreeSet::new());
+    for rule in artifacts::rules(&guide) {
+        let place = format!("the guide's alert {}", rule.name);
+        let compared = written(&parser.parse(&rule.query)["lhs"]);
+        fire.insert(rule.query.clone());
+        for text in [rule.query, compared] {
+            queries.push(Query { place: place.clone(), text, legends: vec![] });
+        }
+    }
+    assert_eq!(fire.len(), 7, "{fire:#?}");
+    (queries, fire)
+}
+
 /// What is wrong with an answer, if anything is.
 fn difference(expected: Answer, found: &[Sample], tolerance: f64) -> Option<String> {
     let expected = match expected {
         Answer::Vector(samples) => samples,
         Answer::Scalar(value) => vec![Sample { labels: BTreeMap::new(), value }],
         Answer::Text(text) => panic!("{text:?} is no answer"),
-        Answer::Shape(labels) => {
-            let expected: BTreeSet<_> = labels.into_iter().collect();
-            let found: BTreeSet<_> = found.iter().map(|sample| sample.labels.clone()).collect();
-            return (expected != found).then(|| format!("series {found:#?}, expected {expected:#?}"));
-        }
     };
     let equal = |left: f64, right: f64| same(left, right) || (left - right).abs() <= tolerance * right.abs();
     let mut lines = vec![];
@@ -286,6 +356,7 @@ fn every_query_answers_with_what_was_done() {
     let newest = Prometheus::scraping(Release::Newest, &hosts, &RULES);
     let debian = Prometheus::scraping(Release::Debian, &hosts, &RULES);
     let rules = artifacts::rules(&newest);
+    let (guide_alerts, guide_fires) = guide_alerts(&newest);
     for prometheus in [&newest, &debian] {
         settled(&scene.host, prometheus);
     }
@@ -301,7 +372,7 @@ fn every_query_answers_with_what_was_done() {
     for prometheus in [&newest, &debian] {
         let (page, _) = settled(&scene.host, prometheus);
         scene.assert_page(&page, 0);
-        keep(ask_all(&scene.host, prometheus, &newest, &rules));
+        keep(ask_all(&scene.host, prometheus, &newest, &rules, &guide_alerts));
     }
 
     // An event that does not get through holds its partition, and lag is what came behind it.
@@ -315,13 +386,14 @@ fn every_query_answers_with_what_was_done() {
     for prometheus in [&newest, &debian] {
         let (page, _) = settled(&scene.host, prometheus);
         scene.assert_page(&page, BEHIND + 1);
-        keep(ask_all(&scene.host, prometheus, &newest, &rules));
+        keep(ask_all(&scene.host, prometheus, &newest, &rules, &guide_alerts));
         for rule in prometheus.rules() {
             assert_eq!((&rule["health"], text(&rule["lastError"])), (&"ok".into(), ""), "{rule}");
         }
     }
-    let of_alerts: BTreeSet<&str> =
+    let mut of_alerts: BTreeSet<&str> =
         rules.iter().filter(|rule| rule.alert.is_some()).map(|rule| rule.query.as_str()).collect();
+    of_alerts.extend(guide_fires.iter().map(String::as_str));
     let empty: Vec<String> = empty
         .unwrap_or_default()
         .into_iter()

@@ -96,6 +96,17 @@ fn samplers_are_called_by_their_standard_names() {
 }
 
 #[test]
+fn attributes_are_as_long_as_the_variables_say() {
+    let limit = |signal, variables: &[_]| Variables::these(variables).attribute(signal);
+    let (all, spans) = (("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "20"), ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "30"));
+    let logs = ("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", "40");
+    assert_eq!([limit(Signal::Traces, &[]), limit(Signal::Logs, &[spans])], [1024; 2]);
+    assert_eq!([limit(Signal::Traces, &[all, logs]), limit(Signal::Logs, &[all, spans])], [20; 2]);
+    assert_eq!([limit(Signal::Traces, &[all, spans]), limit(Signal::Logs, &[all, logs])], [30, 40]);
+    assert_eq!(limit(Signal::Traces, &[("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "many")]), 1024);
+}
+
+#[test]
 fn an_export_that_takes_too_long_fails_and_frees_its_place() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
     let queue = Queue::new(Signal::Traces, 1);

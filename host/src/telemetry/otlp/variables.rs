@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use opentelemetry_sdk::trace::Sampler;
 
-use super::Signal;
+use super::{Signal, length};
 use crate::config::OtlpProtocol;
 
 /// For one export with all its tries, unless a variable says otherwise.
@@ -100,6 +100,17 @@ impl Variables {
     /// How many may wait: of `OTEL_BSP_MAX_QUEUE_SIZE` and its like.
     pub fn queue(&self, name: &str) -> usize {
         self.get(name).and_then(|value| value.parse().ok()).filter(|size| *size > 0).unwrap_or(QUEUE)
+    }
+
+    /// Bytes of a text that is an attribute of a span or a log line.
+    pub fn attribute(&self, signal: Signal) -> usize {
+        let own = match signal {
+            Signal::Traces => "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+            Signal::Logs => "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+            Signal::Metrics => return length::ATTRIBUTE,
+        };
+        let limit = self.get(own).or_else(|| self.get("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"));
+        limit.and_then(|limit| limit.parse().ok()).unwrap_or(length::ATTRIBUTE)
     }
 
     /// Which traces are recorded.

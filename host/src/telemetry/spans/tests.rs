@@ -13,6 +13,9 @@ use crate::event::{Event, RecordBuilder};
 
 const REMOTE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
+/// Bytes of an attribute here.
+const LONGEST: usize = 100;
+
 /// Keeps spans in place of exporting them.
 #[derive(Clone, Debug, Default)]
 struct Kept(Arc<Mutex<Vec<SpanData>>>);
@@ -47,8 +50,8 @@ struct Bench {
 
 fn bench(parent_based: bool, root: Sampler) -> Bench {
     let (kept, queue) = (Kept::default(), Queue::new(Signal::Traces, 4));
-    let export: Option<(Arc<Queue>, Box<dyn SpanProcessor>)> = Some((queue.clone(), Box::new(kept.clone())));
-    let spans = Spans::sampled(Sampling { parent_based, root }, export);
+    let export = Export::new(queue.clone(), Box::new(kept.clone()), LONGEST);
+    let spans = Spans::sampled(Sampling { parent_based, root }, Some(export));
     Bench { tracer: tracer(spans), kept, queue }
 }
 
@@ -208,6 +211,26 @@ fn a_request_is_a_span_below_its_try() {
         ("503".into(), "connection_refused".into())
     );
     assert!(matches!((&bad.status, &none.status), (Status::Error { .. }, Status::Error { .. })));
+}
+
+#[test]
+fn what_an_event_or_a_guest_makes_long_is_cut() {
+    let Bench { tracer, kept, .. } = bench(true, Sampler::AlwaysOn);
+    let mut record = RecordBuilder::new("t".into(), 3, 42, 0);
+    record.header(b"event_id", Some("ä".repeat(500_000).as_bytes()));
+    let run = Try { event: Event::decode(record.build()).unwrap(), ..run(None, 1, 1) };
+    let (_, mark) = tracer.spans.requests("first", &run);
+    tracer.ran(0, &ran(vec![tried(run, Ending::Ack, Duration::ZERO)]));
+    let server = HttpOrigin { scheme: Scheme::Http, host: "a".into(), port: 80 };
+    let (method, path) = ("M".repeat(5000), "/".repeat(5000));
+    let request = WebRequest { method: &method, server: &server, path: &path, began: Instant::now(), ended: Ok(200) };
+    tracer.spans.answered("first", mark.unwrap(), &request);
+    let spans = kept.take();
+    let [process, request] = &*spans else { panic!("{spans:?}") };
+    assert_eq!(attribute(process, "messaging.message.id"), "ä".repeat(LONGEST / 2));
+    assert_eq!(attribute(process, "messaging.kafka.offset"), "42", "a number is none");
+    assert_eq!(attribute(request, "url.full").len(), LONGEST);
+    assert_eq!((request.name.len(), attribute(request, "http.request.method").len()), (LONGEST, LONGEST));
 }
 
 #[test]
