@@ -3,6 +3,8 @@
 // Kinds become the metric attribute `error.type`, so they are taken from what does not vary: the class of an error, never
 // its text.
 
+import { classOf, linesOf } from './stack.js';
+
 /** Longest kind that the host reports as it is. */
 const MAX_KIND = 64;
 /** Causes that are looked at: they may refer to each other. */
@@ -59,8 +61,7 @@ export function errorOf(thrown) {
 function kindOf(thrown) {
   if (thrown instanceof HandlerError) return String(thrown.kind);
   if (!(thrown instanceof Error)) return 'Error';
-  const name = thrown.name === 'Error' ? thrown.constructor?.name : thrown.name;
-  return wellFormed(String(name ?? ''));
+  return wellFormed(classOf(thrown));
 }
 
 /** A well-formed kind from the name of a class. */
@@ -85,7 +86,7 @@ function messageOf(thrown) {
 /** A value in a line for people. */
 export function shown(value) {
   if (typeof value === 'string') return value;
-  if (value instanceof Error) return value.stack ? `${value.name}: ${value.message}\n${value.stack}` : `${value.name}: ${value.message}`;
+  if (value instanceof Error) return linesOf(value).join('\n');
   if (typeof value === 'object' && value !== null) {
     try {
       return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? `${inner}` : inner)) ?? String(value);

@@ -16,10 +16,14 @@ import { fileURLToPath } from 'node:url';
 import { componentize } from 'componentize-qjs';
 import * as esbuild from 'esbuild';
 
+import { Places } from './places.mjs';
+
 const tools = join(dirname(fileURLToPath(import.meta.url)), 'node_modules');
 const project = JSON.parse(process.argv[2]);
 const sdk = join(project.folder, '.sandbus/guest-sdk');
 const target = join(project.folder, 'target');
+/** What the bundler calls the module that this build writes. */
+const ENTRY = '<sandbus>';
 
 /** Ends here: what is wrong, and what to do. */
 function fail(message) {
@@ -68,6 +72,7 @@ async function bundled(given) {
   }
 }
 
+/** The bundle, and where its lines come from. */
 async function handlerBundle() {
   const about = { name: project.name, version: project.version, language: project.language };
   const contents = [
@@ -77,7 +82,7 @@ async function handlerBundle() {
   ];
   const { outputFiles } = await bundled(
     options({
-      stdin: { contents: contents.join('\n'), resolveDir: project.folder, sourcefile: 'component.js' },
+      stdin: { contents: contents.join('\n'), resolveDir: project.folder, sourcefile: ENTRY },
       platform: 'neutral',
       mainFields: ['module', 'main'],
       conditions: ['module', 'import'],
@@ -86,9 +91,14 @@ async function handlerBundle() {
       supported: { 'async-await': false, 'async-generator': false, 'for-await': false },
       external: ['sandbus:*', 'wasi:*'],
       write: false,
+      outfile: join(project.folder, 'bundle.js'),
+      sourcemap: 'external',
+      sourcesContent: false,
     }),
   );
-  return outputFiles[0].text;
+  const text = (suffix) => outputFiles.find(({ path }) => path.endsWith(suffix)).text;
+  const places = new Places(text('.map'), project.folder, ENTRY, [sdk, tools]);
+  return { code: text('.js') + places.statement(), places };
 }
 
 /** Tests in TypeScript, as one file that any Node runs. Types are not checked: those of Node are not here. */
@@ -123,23 +133,23 @@ function digest(bundle, witPath) {
   return hash.digest('hex');
 }
 
-async function link(bundle) {
+async function link({ code, places }) {
   const folder = mkdtempSync(join(tmpdir(), 'sandbus-build-'));
   const stamp = `${project.component}.stamp`;
   try {
     const witPath = join(folder, 'wit');
     layDownContract(witPath);
-    const made = digest(bundle, witPath);
+    const made = digest(code, witPath);
     if (existsSync(stamp) && existsSync(project.component) && readFileSync(stamp, 'utf8') === made) return;
     rmSync(stamp, { force: true });
-    const { component } = await componentize({ witPath, world: 'sdk', jsSource: bundle, sync: true });
+    const { component } = await componentize({ witPath, world: 'sdk', jsSource: code, sync: true });
     mkdirSync(dirname(project.component), { recursive: true });
     writeFileSync(project.component, component);
     writeFileSync(stamp, made);
   } catch (error) {
     // Each layer of the linker has put its own words before what is wrong.
     const problem = error.message.replace(/^[: ]*(Failed to [^:]*: )+/, '');
-    fail(`${project.entry} cannot be loaded: ${problem}`);
+    fail(`${project.entry} cannot be loaded: ${places.rewrite(problem)}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -60,7 +60,7 @@ fn a_new_project_in_javascript_builds_and_passes_its_tests_at_once() {
         ("state.seen += = 1;", "src/index.js:21:18:"),
         (
             "throw undeclared; } }); new Map().get('a').b; ({ x() {",
-            "src/index.js cannot be loaded: Error: cannot read property 'b' of undefined",
+            "src/index.js cannot be loaded: Error: cannot read property 'b' of undefined\n    at <anonymous> (src/index.js:21)\n",
         ),
     ];
     for (broken, message) in cases {
@@ -74,6 +74,53 @@ fn a_new_project_in_javascript_builds_and_passes_its_tests_at_once() {
     fs::write(outside.path(source), "import pad from 'pad-of-ours';\nexport default pad;\n")
         .expect("the source can be written");
     fails(&outside, "`npm install` gets what package.json names");
+}
+
+/// What the first sample event of a project in `language` logs, once `handle` is broken and `more` stands behind it.
+fn logs(outside: &Outside, language: &str, broken: &str, more: &str) -> Vec<String> {
+    let project = format!("of-{language}");
+    outside.succeeds(&format!("sandbus new order-log --lang {language} {project}"));
+    let source = format!("{project}/src/index.{language}");
+    replace(outside, &source, "state.seen += 1;", broken);
+    replace(outside, &source, "  handle(event", if broken.contains("await") { "  async handle(event" } else { "  handle(event" });
+    let text = fs::read_to_string(outside.path(&source)).expect("a source");
+    fs::write(outside.path(&source), text + more).expect("the source can be written");
+    let run = outside.succeeds(&format!(
+        "cd {project} && sandbus build && sandbus test target/components/order-log.wasm --events events.jsonl --json"
+    ));
+    let line = run.stdout.lines().find(|line| line.starts_with('{')).expect("an event");
+    let tried: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+    assert_eq!(tried["error_type"], "RangeError", "{tried}");
+    let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+    let shown = |line: &serde_json::Value| format!("{}: {}", text(&line["level"]), text(&line["message"]));
+    tried["logs"].as_array().expect("logs").iter().map(shown).collect()
+}
+
+#[test]
+fn an_exception_names_lines_of_the_sources() {
+    let outside = Outside::new(None);
+    let broken = "try { refused('no'); } catch (cause) { log.warn('it is', cause); throw new RangeError('outer', { cause }); }";
+    let more = "function refused(why) {\n  throw new TypeError(why);\n}\n";
+    let expected = [
+        "warn: it is TypeError: no",
+        "warn:     at refused (src/index.js:34)",
+        "warn:     at handle (src/index.js:21)",
+        "error: RangeError: outer",
+        "error:     at handle (src/index.js:21)",
+        "error: caused by TypeError: no",
+        "error:     at refused (src/index.js:34)",
+        "error:     at handle (src/index.js:21)",
+    ];
+    assert_eq!(logs(&outside, "js", broken, more), expected);
+    let broken = "try { await refused('no'); } catch (cause) { throw new RangeError('outer', { cause }); }";
+    let more = "async function refused(why: string) {\n  await null;\n  throw new TypeError(why);\n}\n";
+    let expected = [
+        "error: RangeError: outer",
+        "error:     at src/index.ts:27",
+        "error: caused by TypeError: no",
+        "error:     at src/index.ts:41",
+    ];
+    assert_eq!(logs(&outside, "ts", broken, more), expected);
 }
 
 #[test]
