@@ -2,6 +2,7 @@
 // there when they are asked for, one of a record has them.
 
 import { EventError } from './errors.js';
+import { parse as parseJson } from './json.js';
 import { decode, NotUtf8 } from './text.js';
 
 /** One header: its name, and bytes or nothing. */
@@ -36,7 +37,7 @@ export class Event {
   json(parse) {
     const bytes = valueOf(this);
     try {
-      const value = JSON.parse(decode(bytes));
+      const value = parseJson(bytes);
       return parse === undefined ? value : parse(value);
     } catch (cause) {
       throw new EventError('bad_json', `the value is not the JSON expected: ${cause?.message ?? cause}`, { cause });

@@ -1,6 +1,7 @@
 //! Projects in JavaScript and TypeScript: built by the tools that npm puts into the cache, by the first test that needs them.
 
 use std::fs;
+use std::path::Path;
 
 use super::{Outside, SAMPLES, verdicts};
 
@@ -121,6 +122,48 @@ fn an_exception_names_lines_of_the_sources() {
         "error:     at src/index.ts:41",
     ];
     assert_eq!(logs(&outside, "ts", broken, more), expected);
+}
+
+/// A document of tests/conformance/json.jsonl as an event of `sandbus test`, and what it is in JavaScript.
+fn document(row: &serde_json::Value) -> (serde_json::Value, String) {
+    let part = |name: &str| row[name].as_str().unwrap_or_default();
+    let times = row["times"].as_u64().map_or(0, |times| usize::try_from(times).expect("a number"));
+    let text = [part("before"), &part("open").repeat(times), part("inside"), &part("close").repeat(times), part("after")];
+    let event = match (row["document"].as_str(), row["base64"].as_str()) {
+        (_, Some(base64)) => serde_json::json!({ "type": "OrderCreated", "value_base64": base64 }),
+        (Some(document), _) => serde_json::json!({ "type": "OrderCreated", "value_text": document }),
+        (None, None) => serde_json::json!({ "type": "OrderCreated", "value_text": text.concat() }),
+    };
+    let is = row["differs"]["js"].as_str().unwrap_or(part("is"));
+    (event, is.split(':').next().unwrap_or_default().to_owned())
+}
+
+/// The unit tests of the SDK run on Node, whose parser is another one.
+#[test]
+fn the_engine_reads_json_as_the_unit_tests_do() {
+    let outside = Outside::new(None);
+    outside.succeeds("sandbus new order-log --lang js");
+    let handler = "import { handler } from '#sandbus';\n\
+                   export default handler({ events: ['*'], handle(event) { event.json(); } });\n";
+    fs::write(outside.path("order-log/src/index.js"), handler).expect("the source can be written");
+    let rows = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/json.jsonl")).expect("rows");
+    let rows: Vec<serde_json::Value> =
+        rows.lines().map(|row| serde_json::from_str(row).expect("a line of JSON")).collect();
+    let (events, expected): (Vec<_>, Vec<_>) = rows.iter().map(document).unzip();
+    let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
+    fs::write(outside.path("documents.jsonl"), lines).expect("events");
+    let run = outside.succeeds(&format!("sandbus build order-log && sandbus test {COMPONENT} --events documents.jsonl --json"));
+    let found: Vec<serde_json::Value> = run
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
+    assert_eq!(found.len(), rows.len(), "{}", run.stderr);
+    for ((row, expected), tried) in rows.iter().zip(expected).zip(found) {
+        let ends = if tried["verdict"] == "ack" { "ok" } else { tried["error_type"].as_str().unwrap_or_default() };
+        assert_eq!(ends, expected, "{}: {tried}", row["name"]);
+    }
 }
 
 #[test]
