@@ -22,6 +22,7 @@ const TOOLS: Tools = Tools {
         ("package.json", include_str!("../../../toolchains/js/package.json")),
         ("package-lock.json", include_str!("../../../toolchains/js/package-lock.json")),
         (SCRIPT, include_str!("../../../toolchains/js/build.mjs")),
+        ("advice.mjs", include_str!("../../../toolchains/js/advice.mjs")),
         ("places.mjs", include_str!("../../../toolchains/js/places.mjs")),
     ],
     description: "componentize-qjs 0.4.5, esbuild 0.28.2 and TypeScript 7.0.2 by npm (80 MB)",
