@@ -3,7 +3,8 @@
 // Kinds become the metric attribute `error.type`, so they are taken from what does not vary: the class of an error, never
 // its text.
 
-import { classOf, linesOf } from './stack.js';
+import { shown } from './inspect.js';
+import { classOf } from './stack.js';
 
 /** Longest kind that the host reports as it is. */
 const MAX_KIND = 64;
@@ -81,18 +82,4 @@ function messageOf(thrown) {
     cause = cause.cause;
   }
   return message;
-}
-
-/** A value in a line for people. */
-export function shown(value) {
-  if (typeof value === 'string') return value;
-  if (value instanceof Error) return linesOf(value).join('\n');
-  if (typeof value === 'object' && value !== null) {
-    try {
-      return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? `${inner}` : inner)) ?? String(value);
-    } catch {
-      return Object.prototype.toString.call(value);
-    }
-  }
-  return String(value);
 }

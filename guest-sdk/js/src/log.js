@@ -1,21 +1,12 @@
 // Log lines, written by the host with handler, topic, partition, offset and attempt. The host keeps a line one: of an error
 // each line of its stack is a line of the log.
 
-import { shown } from './errors.js';
 import { announced } from './host.js';
-import { linesOf } from './stack.js';
+import { lines } from './inspect.js';
 
 function write(level, parts) {
   if (parts.length === 1 && typeof parts[0] === 'string') return line(level, parts[0]);
-  const stacks = [];
-  const words = parts.map((part) => {
-    if (!(part instanceof Error)) return shown(part);
-    const [head, ...stack] = linesOf(part);
-    stacks.push(...stack);
-    return head;
-  });
-  line(level, words.join(' '));
-  for (const text of stacks) line(level, text);
+  for (const text of lines(parts)) line(level, text);
 }
 
 function line(level, text) {

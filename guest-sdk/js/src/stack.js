@@ -38,14 +38,15 @@ export function classOf(error) {
   return String(name ?? '');
 }
 
-function headOf(error) {
+/** Its class and message. */
+export function headOf(error) {
   const name = classOf(error) || 'Error';
   const message = String(error.message);
   return message === '' ? name : `${name}: ${message}`;
 }
 
 /** The lines of the stack that are not the SDK's. */
-function placesOf(error) {
+export function placesOf(error) {
   return String(error.stack ?? '').slice(0, MAX_STACK).split('\n').flatMap((line) => {
     const frame = FRAME.exec(line);
     if (frame === null) return [];

@@ -133,7 +133,7 @@ test('lines keep level and order', () => {
     log.error(new RangeError('x'));
   });
   const lines = logs.map((line) => `${line.level}: ${line.message}`);
-  assert.deepEqual(lines.slice(0, 5), ['trace: plain', 'debug: {"a":[1,"5"]} null undefined', 'info: a 1', 'warn: \ufffd', 'error: RangeError: x']);
+  assert.deepEqual(lines.slice(0, 5), ['trace: plain', 'debug: {"a":[1,5n]} null undefined', 'info: a 1', 'warn: \ufffd', 'error: RangeError: x']);
   assert.match(lines[5], /^error:     at .*sdk\.test\.js:\d+\)$/);
 });
 
