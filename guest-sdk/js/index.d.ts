@@ -77,7 +77,7 @@ export declare const skip: Verdict;
 /** Try again: `after` so many milliseconds (rounded up; at most the configured `retry_max_delay`), or as configured. */
 export declare function retry(options?: { after?: number }): Verdict;
 /** Give up now, with a reason for the person who reads the dead letters. Its first 1000 characters are kept. */
-export declare function deadLetter(reason: string): Verdict;
+export declare function deadLetter(reason: string | Error): Verdict;
 
 /** What `handle` may return: a verdict, nothing for `ack`, or a promise of these. */
 export type Ending = Verdict | void | PromiseLike<Verdict | void>;

@@ -5,6 +5,7 @@
 
 import { shown } from './inspect.js';
 import { classOf } from './stack.js';
+import { nameOf } from './text.js';
 
 /** Longest kind that the host reports as it is. */
 const MAX_KIND = 64;
@@ -16,7 +17,7 @@ export class HandlerError extends Error {
   constructor(kind, message = '', options) {
     super(message, options);
     this.name = 'HandlerError';
-    this.kind = String(kind);
+    this.kind = nameOf('the kind of a HandlerError', kind);
   }
 }
 
