@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::{Outside, SAMPLES, verdicts};
 
@@ -126,6 +127,23 @@ fn logs(outside: &Outside, language: &str, broken: &str, more: &str) -> Vec<Stri
     let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
     let shown = |line: &serde_json::Value| format!("{}: {}", text(&line["level"]), text(&line["message"]));
     tried["logs"].as_array().expect("logs").iter().map(shown).collect()
+}
+
+#[test]
+fn without_a_network_it_is_told_what_is_needed_once() {
+    let outside = Outside::new(None);
+    outside.succeeds("sandbus new order-log --lang js");
+    let start = Instant::now();
+    let failed = outside.shell(
+        "SANDBUS_CACHE=$PWD/cache npm_config_cache=$PWD/npm npm_config_registry=http://127.0.0.1:1 sandbus build order-log",
+    );
+    assert_eq!(failed.status.code(), Some(1), "{}", failed.stderr);
+    assert!(failed.stderr.contains("npm error code ECONNREFUSED\n"), "{}", failed.stderr);
+    let advice = "sandbus: JavaScript cannot be built here: npm could not install the tools; its message is above. \
+                  A network is needed for this once; npm_config_registry names a mirror of the registry, where there is one\n";
+    assert!(failed.stderr.ends_with(advice), "{}", failed.stderr);
+    // As npm is set up it takes 70 seconds.
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
 #[test]

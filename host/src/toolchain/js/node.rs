@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::toolchain::command::{answer, show};
 use crate::toolchain::readiness::Readiness;
-use crate::toolchain::tools::Tools;
+use crate::toolchain::tools::{Tools, could_not_install};
 
 pub(super) const NODE: &str = "node";
 const NPM: &str = "npm";
@@ -41,9 +41,11 @@ fn install(folder: &Path) -> Result<(), String> {
     let mut npm = Command::new(NPM);
     // The scripts of packages are nothing but ways to find binaries that are there already.
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
+    // Without a network npm would wait more than a minute before it says so.
+    npm.args(["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]);
     match show(&mut npm) {
         Ok(true) => Ok(()),
-        Ok(false) => Err("npm could not install the tools; its message is above".into()),
+        Ok(false) => Err(could_not_install(NPM, "npm_config_registry")),
         Err(error) => {
             Err(format!("npm cannot be started: {error}; it comes with Node.js, in Debian as the package npm"))
         }
