@@ -1,14 +1,30 @@
 // What a handler finds in the global scope beside the language itself. For projects whose `types` are empty: those of Node
 // or of a browser claim much that is not there.
 
+/** Lines go to the log, as those of `log` do; `%s` and the like are as elsewhere. */
 declare const console: {
-  trace(...parts: unknown[]): void;
   debug(...parts: unknown[]): void;
   log(...parts: unknown[]): void;
   info(...parts: unknown[]): void;
   warn(...parts: unknown[]): void;
   error(...parts: unknown[]): void;
+  dir(value: unknown, options?: unknown): void;
+  dirxml(...parts: unknown[]): void;
+  /** A line for each row. */
+  table(data: unknown, columns?: readonly string[]): void;
+  /** Where it is called. */
+  trace(...parts: unknown[]): void;
   assert(holds: unknown, ...parts: unknown[]): void;
+  /** Lines of `console` are indented until `groupEnd`, or until the try ends. */
+  group(...label: unknown[]): void;
+  groupCollapsed(...label: unknown[]): void;
+  groupEnd(): void;
+  count(label?: string): void;
+  countReset(label?: string): void;
+  time(label?: string): void;
+  timeLog(label?: string, ...parts: unknown[]): void;
+  timeEnd(label?: string): void;
+  clear(): void;
 };
 
 /** UTF-8 alone, and whole texts alone. */

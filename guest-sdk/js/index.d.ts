@@ -9,6 +9,8 @@ export declare class Header {
   readonly value: Uint8Array | null;
   /** The value as text. Throws `missing_header` without a value, `bad_header` if it is not UTF-8. */
   text(): string;
+  /** For people: bytes as text, or in hex. */
+  toJSON(): unknown;
 }
 
 /**
@@ -54,6 +56,8 @@ export declare class Event<Body = unknown> {
   firstHeader(name: string): Header | undefined;
   /** All headers of that name, in order. */
   headersNamed(name: string): Header[];
+  /** For people: all fields, with bytes as text, or in hex. */
+  toJSON(): unknown;
 }
 
 /** How a try ends, if it does not fail: `ack`, `skip`, `retry(…)` or `deadLetter(…)`. May be returned, or thrown from anywhere. */
@@ -73,7 +77,7 @@ export declare const skip: Verdict;
 /** Try again: `after` so many milliseconds (rounded up; at most the configured `retry_max_delay`), or as configured. */
 export declare function retry(options?: { after?: number }): Verdict;
 /** Give up now, with a reason for the person who reads the dead letters. Its first 1000 characters are kept. */
-export declare function deadLetter(reason: string): Verdict;
+export declare function deadLetter(reason: string | Error): Verdict;
 
 /** What `handle` may return: a verdict, nothing for `ack`, or a promise of these. */
 export type Ending = Verdict | void | PromiseLike<Verdict | void>;
@@ -148,7 +152,7 @@ export declare function sleep(milliseconds: number): void;
 /** Ends the instance at once, by a trap of WebAssembly: a fault, which no `catch` sees. */
 export declare function trap(): never;
 
-/** Log lines. Parts are joined by a space, as `console` does it; `console` itself writes here too. */
+/** Log lines. Parts are joined by a space, or by `%s` and the like, as `console` does it; `console` itself writes here too. */
 export declare namespace log {
   function trace(...parts: unknown[]): void;
   function debug(...parts: unknown[]): void;

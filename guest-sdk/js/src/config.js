@@ -2,10 +2,11 @@
 
 import { ConfigError } from './errors.js';
 import { announced } from './host.js';
+import { nameOf } from './text.js';
 
 /** The value of a key, if it is set. Numbers and booleans read as TOML writes them. */
 export function get(key) {
-  return announced().configGet(String(key)) ?? undefined;
+  return announced().configGet(nameOf('a key of [handler.config]', key)) ?? undefined;
 }
 
 /** The value of a key that must be set. */

@@ -3,6 +3,10 @@
 // Kinds become the metric attribute `error.type`, so they are taken from what does not vary: the class of an error, never
 // its text.
 
+import { shown } from './inspect.js';
+import { classOf } from './stack.js';
+import { nameOf } from './text.js';
+
 /** Longest kind that the host reports as it is. */
 const MAX_KIND = 64;
 /** Causes that are looked at: they may refer to each other. */
@@ -13,7 +17,7 @@ export class HandlerError extends Error {
   constructor(kind, message = '', options) {
     super(message, options);
     this.name = 'HandlerError';
-    this.kind = String(kind);
+    this.kind = nameOf('the kind of a HandlerError', kind);
   }
 }
 
@@ -59,8 +63,7 @@ export function errorOf(thrown) {
 function kindOf(thrown) {
   if (thrown instanceof HandlerError) return String(thrown.kind);
   if (!(thrown instanceof Error)) return 'Error';
-  const name = thrown.name === 'Error' ? thrown.constructor?.name : thrown.name;
-  return wellFormed(String(name ?? ''));
+  return wellFormed(classOf(thrown));
 }
 
 /** A well-formed kind from the name of a class. */
@@ -80,18 +83,4 @@ function messageOf(thrown) {
     cause = cause.cause;
   }
   return message;
-}
-
-/** A value in a line for people. */
-export function shown(value) {
-  if (typeof value === 'string') return value;
-  if (value instanceof Error) return value.stack ? `${value.name}: ${value.message}\n${value.stack}` : `${value.name}: ${value.message}`;
-  if (typeof value === 'object' && value !== null) {
-    try {
-      return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? `${inner}` : inner)) ?? String(value);
-    } catch {
-      return Object.prototype.toString.call(value);
-    }
-  }
-  return String(value);
 }

@@ -2,6 +2,8 @@
 // there when they are asked for, one of a record has them.
 
 import { EventError } from './errors.js';
+import { textOrHex } from './inspect.js';
+import { parse as parseJson } from './json.js';
 import { decode, NotUtf8 } from './text.js';
 
 /** One header: its name, and bytes or nothing. */
@@ -9,6 +11,11 @@ export class Header {
   constructor(name, value) {
     this.name = name;
     this.value = value;
+  }
+
+  /** For people: bytes as text, or in hex. */
+  toJSON() {
+    return { name: this.name, value: shownBytes(this.value) };
   }
 
   /** The value as text. */
@@ -36,11 +43,17 @@ export class Event {
   json(parse) {
     const bytes = valueOf(this);
     try {
-      const value = JSON.parse(decode(bytes));
+      const value = parseJson(bytes);
       return parse === undefined ? value : parse(value);
     } catch (cause) {
       throw new EventError('bad_json', `the value is not the JSON expected: ${cause?.message ?? cause}`, { cause });
     }
+  }
+
+  /** For people: bytes as text, or in hex. */
+  toJSON() {
+    const { topic, partition, offset, timestamp, id, type, attempt, key, value, headers } = this;
+    return { topic, partition, offset, timestamp, id, type, attempt, key: shownBytes(key), value: shownBytes(value), headers };
   }
 
   /** All headers of that name, in order. */
@@ -77,6 +90,10 @@ export class RecordEvent extends Event {
     this.type = record.eventType;
     this.attempt = record.attempt >>> 0;
   }
+}
+
+function shownBytes(bytes) {
+  return bytes === null ? null : textOrHex(bytes);
 }
 
 function valueOf(event) {

@@ -5,6 +5,7 @@ import { EndsInstance, errorOf, HandlerError } from './errors.js';
 import { Frame, Malformed } from './frame.js';
 import { trap, workOn, workOnNone } from './host.js';
 import * as log from './log.js';
+import { linesOf } from './stack.js';
 import { ack, skip, Verdict } from './verdict.js';
 
 const NOT_RUN = { kind: 'not-run' };
@@ -127,5 +128,19 @@ function ended(returned) {
 function failed(thrown) {
   if (thrown instanceof Verdict) return thrown;
   if (thrown instanceof EndsInstance) throw thrown;
+  tellPlace(thrown);
   return { kind: 'error', error: errorOf(thrown) };
+}
+
+/** Logs where an error came from that nobody has caught, unless its kind is one that the handler has chosen. */
+function tellPlace(thrown) {
+  if (!(thrown instanceof Error) || thrown instanceof HandlerError) return;
+  let lines;
+  try {
+    lines = linesOf(thrown);
+  } catch {
+    // Getters may throw, too.
+    return;
+  }
+  for (const line of lines) log.error(line);
 }

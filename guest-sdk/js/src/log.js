@@ -1,12 +1,17 @@
-// Log lines, written by the host with handler, topic, partition, offset and attempt.
+// Log lines, written by the host with handler, topic, partition, offset and attempt. The host keeps a line one: of an error
+// each line of its stack is a line of the log.
 
-import { shown } from './errors.js';
 import { announced } from './host.js';
+import { lines } from './inspect.js';
 
 function write(level, parts) {
-  const line = parts.length === 1 && typeof parts[0] === 'string' ? parts[0] : parts.map(shown).join(' ');
+  if (parts.length === 1 && typeof parts[0] === 'string') return line(level, parts[0]);
+  for (const text of lines(parts)) line(level, text);
+}
+
+function line(level, text) {
   // A lone surrogate is no text anywhere else.
-  announced().log(level, line.isWellFormed() ? line : line.toWellFormed());
+  announced().log(level, text.isWellFormed() ? text : text.toWellFormed());
 }
 
 /** Every step. */

@@ -2,13 +2,14 @@
 
 import { Refusal } from './errors.js';
 import { announced } from './host.js';
+import { nameOf } from './text.js';
 
 /** The counter of that name, a number that only grows: `sandbus.guest.counter.<name>`. */
 export function counter(name) {
   return {
     add(value = 1, attributes) {
       if (!Number.isSafeInteger(value) || value < 0) throw bad(name, value, 'a whole number from 0');
-      announced().counterAdd(String(name).toWellFormed(), value, pairs(attributes));
+      announced().counterAdd(nameOf('the name of a metric', name), value, pairs(attributes));
     },
   };
 }
@@ -18,7 +19,7 @@ export function histogram(name) {
   return {
     record(value, attributes) {
       if (typeof value !== 'number') throw bad(name, value, 'a number');
-      announced().histogramRecord(String(name).toWellFormed(), value, pairs(attributes));
+      announced().histogramRecord(nameOf('the name of a metric', name), value, pairs(attributes));
     },
   };
 }
@@ -28,7 +29,7 @@ export function upDown(name) {
   return {
     add(value, attributes) {
       if (!Number.isSafeInteger(value)) throw bad(name, value, 'a whole number');
-      announced().updownAdd(String(name).toWellFormed(), value, pairs(attributes));
+      announced().updownAdd(nameOf('the name of a metric', name), value, pairs(attributes));
     },
   };
 }

@@ -101,6 +101,17 @@ function sequence(bytes, at) {
   return more + 1;
 }
 
+/** A name that a handler gives, as the host takes it. Anything else would become a text nobody meant, such as "undefined". */
+export function nameOf(what, given) {
+  if (typeof given !== 'string') throw new TypeError(`${what} is a string, not ${kindOf(given)}`);
+  return given.isWellFormed() ? given : given.toWellFormed();
+}
+
+function kindOf(value) {
+  if (value === null || value === undefined) return String(value);
+  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
 /** Bytes of what a handler may give as bytes: text, bytes, or nothing. */
 export function bytesOf(what, given) {
   if (given === null || given === undefined) return null;

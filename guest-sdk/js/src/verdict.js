@@ -30,5 +30,8 @@ export function retry(options) {
 
 /** Give up now, with a reason for the person who reads the dead letters. */
 export function deadLetter(reason) {
+  if (typeof reason !== 'string' && !(reason instanceof Error)) {
+    throw new TypeError('deadLetter takes a reason for people: deadLetter("the total is negative")');
+  }
   return new Verdict('dead-letter', { reason: String(reason) });
 }

@@ -132,8 +132,9 @@ test('lines keep level and order', () => {
     log.warn('\ud800');
     log.error(new RangeError('x'));
   });
-  const lines = logs.map((line) => `${line.level}: ${line.message.split('\n')[0]}`);
-  assert.deepEqual(lines, ['trace: plain', 'debug: {"a":[1,"5"]} null undefined', 'info: a 1', 'warn: \ufffd', 'error: RangeError: x']);
+  const lines = logs.map((line) => `${line.level}: ${line.message}`);
+  assert.deepEqual(lines.slice(0, 5), ['trace: plain', 'debug: {"a":[1,5n]} null undefined', 'info: a 1', 'warn: \ufffd', 'error: RangeError: x']);
+  assert.match(lines[5], /^error:     at .*sdk\.test\.js:\d+\)$/);
 });
 
 test('configuration is read as asked', () => {
@@ -184,6 +185,30 @@ test('what is refused is an error of its code', () => {
     return skip;
   }).assertSkip();
   run(() => publish({ topic: 't', key: 5 })).assertError('TypeError');
+});
+
+test('what is no name is told, and not made one', () => {
+  const options = { grants: ['*'] };
+  const cases = [
+    [() => publish('out'), /^publish takes a message: publish\({ topic: "\.\.\."/],
+    [() => publish(), /^publish takes a message/],
+    [() => publish({ topic: undefined, value: 'v' }), /^publish takes a message/],
+    [(e) => forward(e), /^forward takes an event and a topic/],
+    [() => publish({ topic: 't', headers: [[1, 'v']] }), /^the name of a header is a string, not a number$/],
+    [() => publish({ topic: 't', headers: ['ab'] }), /^headers are pairs/],
+    [() => publish({ topic: 't', headers: 'a=b' }), /^headers are pairs/],
+    [() => publish({ topic: 't', headers: [undefined] }), /^headers are pairs/],
+    [() => metrics.counter().add(), /^the name of a metric is a string, not undefined$/],
+    [() => metrics.histogram({}).record(1), /not an object$/],
+    [() => metrics.upDown(['a']).add(1), /not a list$/],
+    [() => void config.get(), /^a key of \[handler\.config\] is a string, not undefined$/],
+    [() => void config.require(null), /not null$/],
+    [() => { throw new HandlerError(); }, /^the kind of a HandlerError is a string, not undefined$/],
+    [() => deadLetter(), /^deadLetter takes a reason/],
+    [() => deadLetter({ why: 1 }), /^deadLetter takes a reason/],
+  ];
+  for (const [call, problem] of cases) assert.match(run(call, event('A'), options).assertError('TypeError').message, problem);
+  assert.equal(deadLetter(new RangeError('cents')).reason, 'RangeError: cents');
 });
 
 test('what is measured can be read', () => {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// The first line that a command prints. The error is its complaint, or `None` where there is no such program.
 pub(super) fn answer(command: &mut Command, folder: &Path) -> Result<String, Option<String>> {
@@ -24,7 +24,15 @@ pub(super) fn answer(command: &mut Command, folder: &Path) -> Result<String, Opt
 /// # Errors
 /// When it cannot be started.
 pub(super) fn show(command: &mut Command) -> io::Result<bool> {
-    Ok(command.stdin(Stdio::null()).stdout(io::stderr()).status()?.success())
+    Ok(show_to_end(command)?.success())
+}
+
+/// The same for a command that says by its status how it ended.
+///
+/// # Errors
+/// When it cannot be started.
+pub(super) fn show_to_end(command: &mut Command) -> io::Result<ExitStatus> {
+    command.stdin(Stdio::null()).stdout(io::stderr()).status()
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ mod node;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use super::build::BuildError;
-use super::command::show;
+use super::command::show_to_end;
 use super::language::Language;
 use super::project::Module;
 use super::readiness::Readiness;
@@ -37,8 +37,9 @@ pub(super) fn build(folder: &Path, language: Language, say: &dyn Fn(&str)) -> Re
     });
     let mut command = Command::new(&node.program);
     command.arg(tools.join(node::SCRIPT)).arg(order.to_string()).current_dir(folder);
-    if !show(&mut command).map_err(|error| BuildError::Start("node", error))? {
-        return Err(BuildError::Tool("its tools", manifest.name));
+    let status = show_to_end(&mut command).map_err(|error| BuildError::Start("node", error))?;
+    if !status.success() {
+        return Err(BuildError::Tool(failed(status), manifest.name));
     }
     let bytes = fs::read(&component).map_err(|error| BuildError::File("cannot read", component, error))?;
     Ok(Module { name: manifest.name, target_directory, bytes })
@@ -47,6 +48,16 @@ pub(super) fn build(folder: &Path, language: Language, say: &dyn Fn(&str)) -> Re
 /// Whether a build could start now.
 pub(super) fn readiness() -> Readiness {
     node::readiness()
+}
+
+/// Which tool it is whose message is above: as `STATUS` in `build.mjs` numbers them.
+fn failed(status: ExitStatus) -> &'static str {
+    match status.code() {
+        Some(3) => "tsc",
+        Some(4) => "esbuild",
+        Some(5) => "componentize-qjs",
+        _ => "the build script",
+    }
 }
 
 fn default_entry(language: Language) -> &'static str {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::command;
+use super::tools::could_not_install;
 
 /// The file with the pinned versions, which pip reads.
 pub(super) const REQUIREMENTS: &str = "requirements.txt";
@@ -11,9 +12,8 @@ pub(super) const REQUIREMENTS: &str = "requirements.txt";
 /// The folder, in that of the tools, which pip fills.
 pub(super) const SITE: &str = "site";
 
-/// What to do where pip could not fetch.
-pub(super) const FETCHED_ONCE: &str = "pip fetches once, from PyPI or from the mirror that PIP_INDEX_URL names: start again when that \
-                                       can be reached";
+/// The variable that names a mirror of PyPI.
+pub(super) const MIRROR: &str = "PIP_INDEX_URL";
 
 /// Where a pip comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +53,9 @@ pub(super) fn install(folder: &Path) -> Result<(), String> {
         Source::Python => PathBuf::from("python3"),
         Source::Environment => {
             let environment = folder.join("venv");
-            run(
-                Command::new("python3").args(["-m", "venv"]).arg(&environment),
-                "python3 could not make an environment",
-            )?;
+            run(Command::new("python3").args(["-m", "venv"]).arg(&environment), || {
+                "python3 could not make an environment; its message is above".into()
+            })?;
             environment.join("bin/python")
         }
     };
@@ -64,14 +63,13 @@ pub(super) fn install(folder: &Path) -> Result<(), String> {
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]);
     pip.args(["--require-hashes", "--target", SITE, "--requirement", REQUIREMENTS]).current_dir(folder);
     // The folder is nobody else's, so root may install into it.
-    run(pip.env("PIP_ROOT_USER_ACTION", "ignore"), "pip could not install it")
-        .map_err(|error| format!("{error}; {FETCHED_ONCE}"))
+    run(pip.env("PIP_ROOT_USER_ACTION", "ignore"), || could_not_install("pip", MIRROR))
 }
 
-fn run(command: &mut Command, failed: &str) -> Result<(), String> {
+fn run(command: &mut Command, failed: impl FnOnce() -> String) -> Result<(), String> {
     match command::show(command) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(format!("{failed}; its message is above")),
+        Ok(false) => Err(failed()),
         Err(error) => Err(format!("python3 cannot be started: {error}")),
     }
 }

@@ -91,6 +91,14 @@ impl Tools {
     }
 }
 
+/// What to say after a package manager has failed: most often it has not reached its registry. `mirror` is its variable.
+pub(super) fn could_not_install(manager: &str, mirror: &str) -> String {
+    format!(
+        "{manager} could not install the tools; its message is above. A network is needed for this once; {mirror} names a \
+         mirror of the registry, where there is one"
+    )
+}
+
 /// The same folder as that of the scripts of this repository.
 fn cache(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
     let set = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -1,6 +1,6 @@
 // Makes a component of a handler's project in JavaScript or TypeScript: checks its types, bundles it with the SDK in
 // `.sandbus`, and links the bundle with a QuickJS that has run it up to its first event. Runs in the folder of the pinned
-// tools. What is wrong goes to stderr, as the tools say it, and the status is 1.
+// tools. What is wrong goes to stderr, as the tools say it, and the status says which of them.
 //
 // One argument: JSON with `folder` (of the project, absolute), `name`, `version`, `language` (js or ts), `entry` (the
 // project's module, relative to its folder), `env` (variables whose values are put in place of `process.env.NAME`),
@@ -16,15 +16,23 @@ import { fileURLToPath } from 'node:url';
 import { componentize } from 'componentize-qjs';
 import * as esbuild from 'esbuild';
 
+import * as advice from './advice.mjs';
+import { Places } from './places.mjs';
+
 const tools = join(dirname(fileURLToPath(import.meta.url)), 'node_modules');
 const project = JSON.parse(process.argv[2]);
 const sdk = join(project.folder, '.sandbus/guest-sdk');
 const target = join(project.folder, 'target');
+/** What the bundler calls the module that this build writes. */
+const ENTRY = '<sandbus>';
+
+/** Says which tool has failed: host/src/toolchain/js.rs tells people. 1 is Node's own. */
+const STATUS = { script: 2, types: 3, bundler: 4, linker: 5 };
 
 /** Ends here: what is wrong, and what to do. */
-function fail(message) {
+function fail(status, message) {
   if (message !== undefined) console.error(message);
-  process.exit(1);
+  process.exit(status);
 }
 
 function checkTypes() {
@@ -33,8 +41,8 @@ function checkTypes() {
     cwd: project.folder,
     stdio: ['ignore', 2, 2],
   });
-  if (error !== undefined) fail(`tsc cannot be started: ${error.message}`);
-  if (status !== 0) fail();
+  if (error !== undefined) fail(STATUS.types, `tsc cannot be started: ${error.message}`);
+  if (status !== 0) fail(STATUS.types);
 }
 
 /** What both bundles have in common. */
@@ -48,26 +56,25 @@ function options(more) {
     keepNames: true,
     define: Object.fromEntries(env),
     nodePaths: [tools],
-    logLevel: 'warning',
+    // Shown below, with other advice.
+    logLevel: 'silent',
     ...more,
   };
 }
 
 async function bundled(given) {
   try {
-    return await esbuild.build(given);
+    const made = await esbuild.build(given);
+    await advice.show(made.warnings, 'warning', project, ENTRY);
+    return made;
   } catch (error) {
-    // It has said what is wrong. Of a library that is not there nothing says what to do.
-    const missing = (error.errors ?? []).filter(({ text }) => text.startsWith('Could not resolve'));
-    if (missing.some(({ text }) => text.includes('"node:'))) {
-      console.error("A handler does not run on Node: it has no files, processes or sockets, and none of Node's modules.");
-    } else if (missing.length > 0 && !existsSync(join(project.folder, 'node_modules'))) {
-      console.error('There is no node_modules here: `npm install` gets what package.json names.');
-    }
-    return fail(error.errors === undefined ? error.message : undefined);
+    if (error.errors === undefined) return fail(STATUS.bundler, error.message);
+    await advice.show(error.errors, 'error', project, ENTRY);
+    return fail(STATUS.bundler);
   }
 }
 
+/** The bundle, and where its lines come from. */
 async function handlerBundle() {
   const about = { name: project.name, version: project.version, language: project.language };
   const contents = [
@@ -77,7 +84,7 @@ async function handlerBundle() {
   ];
   const { outputFiles } = await bundled(
     options({
-      stdin: { contents: contents.join('\n'), resolveDir: project.folder, sourcefile: 'component.js' },
+      stdin: { contents: contents.join('\n'), resolveDir: project.folder, sourcefile: ENTRY },
       platform: 'neutral',
       mainFields: ['module', 'main'],
       conditions: ['module', 'import'],
@@ -86,9 +93,14 @@ async function handlerBundle() {
       supported: { 'async-await': false, 'async-generator': false, 'for-await': false },
       external: ['sandbus:*', 'wasi:*'],
       write: false,
+      outfile: join(project.folder, 'bundle.js'),
+      sourcemap: 'external',
+      sourcesContent: false,
     }),
   );
-  return outputFiles[0].text;
+  const text = (suffix) => outputFiles.find(({ path }) => path.endsWith(suffix)).text;
+  const places = new Places(text('.map'), project.folder, ENTRY, [sdk, tools]);
+  return { code: text('.js') + places.statement(), places };
 }
 
 /** Tests in TypeScript, as one file that any Node runs. Types are not checked: those of Node are not here. */
@@ -123,33 +135,33 @@ function digest(bundle, witPath) {
   return hash.digest('hex');
 }
 
-async function link(bundle) {
+async function link({ code, places }) {
   const folder = mkdtempSync(join(tmpdir(), 'sandbus-build-'));
   const stamp = `${project.component}.stamp`;
   try {
     const witPath = join(folder, 'wit');
     layDownContract(witPath);
-    const made = digest(bundle, witPath);
+    const made = digest(code, witPath);
     if (existsSync(stamp) && existsSync(project.component) && readFileSync(stamp, 'utf8') === made) return;
     rmSync(stamp, { force: true });
-    const { component } = await componentize({ witPath, world: 'sdk', jsSource: bundle, sync: true });
+    const { component } = await componentize({ witPath, world: 'sdk', jsSource: code, sync: true });
     mkdirSync(dirname(project.component), { recursive: true });
     writeFileSync(project.component, component);
     writeFileSync(stamp, made);
   } catch (error) {
     // Each layer of the linker has put its own words before what is wrong.
     const problem = error.message.replace(/^[: ]*(Failed to [^:]*: )+/, '');
-    fail(`${project.entry} cannot be loaded: ${problem}`);
+    fail(STATUS.linker, `${project.entry} cannot be loaded: ${places.rewrite(problem)}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 if (!existsSync(join(sdk, 'js/src/component.js'))) {
-  fail(`there is no SDK in ${join(project.folder, '.sandbus')}; \`sandbus new\` lays it down, and it belongs to the project`);
+  fail(STATUS.script, `there is no SDK in ${join(project.folder, '.sandbus')}; \`sandbus new\` lays it down, and it belongs to the project`);
 }
 if (!existsSync(join(project.folder, project.entry))) {
-  fail(`there is no ${project.entry}; "main" in package.json names the module whose default export is the handler`);
+  fail(STATUS.script, `there is no ${project.entry}; "main" in package.json names the module whose default export is the handler`);
 }
 if (project.language === 'ts') checkTypes();
 const bundle = await handlerBundle();

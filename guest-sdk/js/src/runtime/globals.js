@@ -2,11 +2,10 @@
 //
 // Imported before the handler's module. While a component is built there is no host: what asks it fails then, and says so.
 
-import { shown } from '../errors.js';
 import { hasHost } from '../host.js';
-import * as log from '../log.js';
 import * as random from '../random.js';
 import { decode, decodeLossily, encode } from '../text.js';
+import { console } from './console.js';
 
 function define(name, value) {
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
@@ -79,18 +78,7 @@ class TextEncoder {
 define('TextDecoder', TextDecoder);
 define('TextEncoder', TextEncoder);
 
-/** Lines go to the log. */
-define('console', {
-  trace: log.trace,
-  debug: log.debug,
-  log: log.info,
-  info: log.info,
-  warn: log.warn,
-  error: log.error,
-  assert(holds, ...parts) {
-    if (!holds) log.error('assertion failed:', ...parts.map(shown));
-  },
-});
+define('console', console);
 
 // The engine's own was seeded when the component was built, so that every instance would draw the same numbers. It has to do
 // for libraries that draw one while they are loaded, which is then.

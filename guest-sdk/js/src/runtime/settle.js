@@ -9,6 +9,7 @@ import { dropTimers, enqueue, takeTurn, takeTurns } from './turns.js';
 import Promise from 'promise-polyfill';
 
 import { HandlerError } from '../errors.js';
+import { endGroups } from './console.js';
 
 Promise._immediateFn = enqueue;
 
@@ -49,6 +50,7 @@ export function finish() {
     takeTurns();
   } finally {
     dropTimers();
+    endGroups();
     if (unhandled.length > 0) {
       const [reason] = unhandled;
       unhandled = [];

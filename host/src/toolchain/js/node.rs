@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::toolchain::command::{answer, show};
 use crate::toolchain::pip;
 use crate::toolchain::readiness::Readiness;
-use crate::toolchain::tools::Tools;
+use crate::toolchain::tools::{Tools, could_not_install};
 
 /// The tools in words.
 pub(super) const SHOWN: &str = "componentize-qjs 0.4.5, esbuild 0.28.2 and TypeScript 7.0.2";
@@ -28,6 +28,8 @@ const TOOLS: Tools = Tools {
         ("package.json", include_str!("../../../toolchains/js/package.json")),
         ("package-lock.json", include_str!("../../../toolchains/js/package-lock.json")),
         (SCRIPT, include_str!("../../../toolchains/js/build.mjs")),
+        ("advice.mjs", include_str!("../../../toolchains/js/advice.mjs")),
+        ("places.mjs", include_str!("../../../toolchains/js/places.mjs")),
     ],
     description: "componentize-qjs 0.4.5, esbuild 0.28.2 and TypeScript 7.0.2 by npm (80 MB)",
 };
@@ -94,9 +96,11 @@ impl Node {
         let mut npm = self.npm();
         // The scripts of packages are nothing but ways to find binaries that are there already.
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
+        // Without a network npm would wait more than a minute before it says so.
+        npm.args(["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]);
         match show(&mut npm) {
             Ok(true) => Ok(()),
-            Ok(false) => Err("npm could not install the tools; its message is above".into()),
+            Ok(false) => Err(could_not_install("npm", "npm_config_registry")),
             Err(error) => {
                 Err(format!("npm cannot be started: {error}; it comes with Node.js, in Debian as the package npm"))
             }

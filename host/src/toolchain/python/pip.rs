@@ -9,9 +9,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::apt;
 use super::super::command::{answer, show};
-use super::super::pip::FETCHED_ONCE;
+use super::super::pip::MIRROR;
 use super::super::readiness::Readiness;
-use super::super::tools::Tools;
+use super::super::tools::{Tools, could_not_install};
 
 /// What builds components.
 pub(super) static TOOLS: Tools = Tools {
@@ -48,7 +48,11 @@ pub(super) fn tools(say: &dyn Fn(&str)) -> Result<PathBuf, String> {
         run(Command::new(python).args(["-m", "venv"]).arg(folder), "python3 -m venv")?;
         let mut pip = pip(&folder.join("bin/python"));
         pip.args(["--require-hashes", "--only-binary", ":all:", "--requirement"]).arg(folder.join("requirements.txt"));
-        run(&mut pip, "pip").map_err(|error| format!("{error}; {FETCHED_ONCE}"))
+        match show(&mut pip) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(could_not_install("pip", MIRROR)),
+            Err(error) => Err(format!("pip cannot be started: {error}")),
+        }
     })?;
     Ok(folder.join("bin/python"))
 }
