@@ -1,4 +1,4 @@
-"""Reads JSON as every other reader of these events does: no ``NaN``, and not nested deeper than 128."""
+"""Reads JSON as every other reader of these events does: no ``NaN``, and not nested deeper than 127."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from typing import Any, Final, NoReturn
 
 #: As deep as Rust's serde_json goes. Deeper, Python's own would overflow the sandbox's call stack, which is a fault.
-_MAX_DEPTH: Final = 128
+_MAX_DEPTH: Final = 127
 
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
