@@ -260,7 +260,7 @@ uint64_t sandbus_random(void);
 
 /* === JSON === */
 
-/* A small and strict reader, for bodies of events: RFC 8259, UTF-8, nested at most 128 deep. It checks the document as a
+/* A small and strict reader, for bodies of events: RFC 8259, UTF-8, nested at most 127 deep. It checks the document as a
  * whole once and then reads it where it lies. Each function answers false where the document is not what it asks for,
  * with the failure `bad_json`. For more than that, take a library. */
 typedef struct sandbus_json {
@@ -1147,7 +1147,8 @@ uint64_t sandbus_random(void) { return sandbus_wit_random_get_random_u64(); }
 
 /* --- JSON --- */
 
-enum { SANDBUS_JSON_DEPTH = 128 };
+/* As deep as brackets may be nested: what Rust's serde_json takes. */
+enum { SANDBUS_JSON_DEPTH = 127 };
 
 static bool sandbus_json_fail(const char *what, sandbus_bytes name, const char *rest) {
     return sandbus_fail_about("bad_json", what, name, rest);
@@ -1253,8 +1254,11 @@ static const char *sandbus_json_skip_members(const char *at, const char *end, in
 /* Behind the value that begins here, or NULL. */
 static const char *sandbus_json_skip(const char *at, const char *end, int depth) {
     static const char *const words[] = {"true", "false", "null"};
-    if (at == end || depth >= SANDBUS_JSON_DEPTH) return NULL;
-    if (*at == '{' || *at == '[') return sandbus_json_skip_members(at + 1, end, depth, *at == '{');
+    if (at == end) return NULL;
+    if (*at == '{' || *at == '[') {
+        if (depth == SANDBUS_JSON_DEPTH) return NULL;
+        return sandbus_json_skip_members(at + 1, end, depth, *at == '{');
+    }
     if (*at == '"') return sandbus_json_skip_string(at, end);
     for (int i = 0; i < 3; i++) {
         size_t len = strlen(words[i]);
