@@ -162,8 +162,10 @@ typedef struct sandbus_handler {
 } sandbus_handler;
 
 #define SANDBUS_EVENTS(...) (const char *const[]){__VA_ARGS__, NULL}
-/* SANDBUS_HANDLER(.name = "orders", .events = SANDBUS_EVENTS("Order*"), .handle = handle); once in a component */
-#define SANDBUS_HANDLER(...) const sandbus_handler sandbus_registered_handler = {__VA_ARGS__}
+/* SANDBUS_HANDLER(.name = "orders", .events = SANDBUS_EVENTS("Order*"), .handle = handle); once in a component, in the
+ * file that has the implementation: there it is defined again. */
+#define SANDBUS_HANDLER(...) \
+    _Static_assert(0, "write `#define SANDBUS_IMPLEMENTATION` above the #include of sandbus.h in this file")
 extern const sandbus_handler sandbus_registered_handler;
 
 /* === log lines === */
@@ -390,6 +392,8 @@ void sandbus_test_expect(const char *file, int line, const sandbus_outcome *outc
 
 #if defined(SANDBUS_IMPLEMENTATION) && !defined(SANDBUS_IMPLEMENTED)
 #define SANDBUS_IMPLEMENTED
+#undef SANDBUS_HANDLER
+#define SANDBUS_HANDLER(...) const sandbus_handler sandbus_registered_handler = {__VA_ARGS__}
 #if !defined(__wasm__) && !defined(SANDBUS_TEST)
 #error "natively there is no host: define SANDBUS_TEST to build unit tests, or compile for wasm32"
 #endif

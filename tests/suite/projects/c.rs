@@ -63,7 +63,39 @@ fn c_is_built_with_the_compiler_that_is_named() {
     fs::write(outside.path("order-log/handler.c"), "int nothing;\n").expect("the source can be written");
     let empty = outside.shell("sandbus build order-log");
     assert_eq!(empty.status.code(), Some(1));
-    assert!(empty.stderr.contains("order-log was built, but it is no handler: "), "{}", empty.stderr);
+    let message = "order-log was built, but it is no handler: it exports nothing of sandbus:handler\n";
+    assert!(empty.stderr.contains(message), "{}", empty.stderr);
+}
+
+#[test]
+fn what_a_handler_in_c_lacks_is_said() {
+    let outside = Outside::new(None);
+    outside.succeeds("sandbus new order-log --lang c");
+    let source = outside.path("order-log/handler.c");
+    let handler = fs::read_to_string(&source).expect("a source");
+    let define = "#define SANDBUS_IMPLEMENTATION\n";
+    let (before, registered) = handler.split_once("SANDBUS_HANDLER(").expect("a handler");
+    let (_, after) = registered.split_once(");\n").expect("its end");
+    let unregistered = format!("{before}{after}");
+    let cases = [
+        // The header's own words, by the compiler.
+        (
+            handler.replace(define, ""),
+            "write `#define SANDBUS_IMPLEMENTATION` above the #include of sandbus.h in this file",
+        ),
+        (unregistered.clone(), "zig could not build order-log: no file says what handles events; below the handler's"),
+        (
+            unregistered.replace(define, ""),
+            "order-log was built, but it is no handler: no file says what handles events;",
+        ),
+    ];
+    for (text, message) in cases {
+        assert_ne!(text, handler);
+        fs::write(&source, text).expect("the source can be written");
+        let failed = outside.shell("sandbus build order-log");
+        assert_eq!(failed.status.code(), Some(1), "{}", failed.stderr);
+        assert!(failed.stderr.contains(message), "{message}: {}", failed.stderr);
+    }
 }
 
 /// Prints without an end of its line, and by perror, which writes a line in pieces.
