@@ -40,17 +40,32 @@ fn a_new_project_builds_and_passes_its_tests_at_once() {
     let again = outside.succeeds("sandbus build order-log");
     assert!(again.stderr.contains("has not changed") && again.stdout.ends_with(", unchanged)\n"), "{again:?}");
 
-    // What Python cannot read is shown with its place, and the component of before stays.
+    // What fails while it is imported is shown with its place, and the component of before stays.
     let component = || fs::read(outside.path(COMPONENT)).expect("a component");
     let before = component();
-    replace(&outside, "order-log/src/handler.py", "def handle(self, event: sandbus.Event)", "def handle(self, event:)");
+    let source = "order-log/src/handler.py";
+    replace(&outside, source, "import sandbus\n", "import sandbus\nimport no_such_module\n");
+    let failed = outside.shell("sandbus build order-log");
+    assert_eq!(failed.status.code(), Some(1), "{}", failed.stderr);
+    assert!(failed.stderr.contains("ModuleNotFoundError: No module named 'no_such_module'"), "{}", failed.stderr);
+    assert!(failed.stderr.ends_with("sandbus: componentize-py could not build order-log; its message is above\n"));
+    assert!(component() == before, "a failed build changed the component");
+    replace(&outside, source, "import no_such_module\n", "");
+    let undone = outside.succeeds("sandbus build order-log");
+    assert!(undone.stderr.contains("has not changed") && undone.stdout.ends_with(", unchanged)\n"), "{undone:?}");
+
+    // What Python cannot read is shown before anything is built.
+    replace(&outside, source, "def handle(self, event: sandbus.Event)", "def handle(self, event:)");
     let failed = outside.shell("sandbus build order-log");
     assert_eq!(failed.status.code(), Some(1), "{}", failed.stderr);
     assert!(failed.stderr.contains("File \"handler.py\", line "), "{}", failed.stderr);
-    assert!(failed.stderr.ends_with(
-        "SyntaxError: invalid syntax\nsandbus: componentize-py could not build order-log; its message is above\n"
-    ));
+    assert!(failed.stderr.contains("SyntaxError: invalid syntax\n"), "{}", failed.stderr);
+    assert!(failed.stderr.ends_with("sandbus: python3 could not build order-log; its message is above\n"));
+    assert!(!failed.stderr.contains("building order-log"), "{}", failed.stderr);
     assert!(component() == before, "a failed build changed the component");
+    replace(&outside, source, "def handle(self, event:)", "def handle(self, event: sandbus.Event)");
+    let undone = outside.succeeds("sandbus build order-log");
+    assert!(undone.stderr.contains("has not changed"), "{}", undone.stderr);
 }
 
 #[test]
