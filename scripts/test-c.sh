@@ -16,7 +16,7 @@ check() { # name, sources...
     shift
     # shellcheck disable=SC2086
     $cc $strict $sanitizers -DSANDBUS_TEST -I "$sdk" "$@" -lm -o "$work/program"
-    if "$work/program" docs/packed-frame.md >"$work/output" 2>&1; then
+    if "$work/program" docs/packed-frame.md tests/conformance/json.jsonl >"$work/output" 2>&1; then
         printf '%s: %s\n' "$name" "$(tail -1 "$work/output")"
     else
         cat "$work/output"

@@ -162,8 +162,10 @@ typedef struct sandbus_handler {
 } sandbus_handler;
 
 #define SANDBUS_EVENTS(...) (const char *const[]){__VA_ARGS__, NULL}
-/* SANDBUS_HANDLER(.name = "orders", .events = SANDBUS_EVENTS("Order*"), .handle = handle); once in a component */
-#define SANDBUS_HANDLER(...) const sandbus_handler sandbus_registered_handler = {__VA_ARGS__}
+/* SANDBUS_HANDLER(.name = "orders", .events = SANDBUS_EVENTS("Order*"), .handle = handle); once in a component, in the
+ * file that has the implementation: there it is defined again. */
+#define SANDBUS_HANDLER(...) \
+    _Static_assert(0, "write `#define SANDBUS_IMPLEMENTATION` above the #include of sandbus.h in this file")
 extern const sandbus_handler sandbus_registered_handler;
 
 /* === log lines === */
@@ -260,7 +262,7 @@ uint64_t sandbus_random(void);
 
 /* === JSON === */
 
-/* A small and strict reader, for bodies of events: RFC 8259, UTF-8, nested at most 128 deep. It checks the document as a
+/* A small and strict reader, for bodies of events: RFC 8259, UTF-8, nested at most 127 deep. It checks the document as a
  * whole once and then reads it where it lies. Each function answers false where the document is not what it asks for,
  * with the failure `bad_json`. For more than that, take a library. */
 typedef struct sandbus_json {
@@ -390,6 +392,8 @@ void sandbus_test_expect(const char *file, int line, const sandbus_outcome *outc
 
 #if defined(SANDBUS_IMPLEMENTATION) && !defined(SANDBUS_IMPLEMENTED)
 #define SANDBUS_IMPLEMENTED
+#undef SANDBUS_HANDLER
+#define SANDBUS_HANDLER(...) const sandbus_handler sandbus_registered_handler = {__VA_ARGS__}
 #if !defined(__wasm__) && !defined(SANDBUS_TEST)
 #error "natively there is no host: define SANDBUS_TEST to build unit tests, or compile for wasm32"
 #endif
@@ -1147,7 +1151,8 @@ uint64_t sandbus_random(void) { return sandbus_wit_random_get_random_u64(); }
 
 /* --- JSON --- */
 
-enum { SANDBUS_JSON_DEPTH = 128 };
+/* As deep as brackets may be nested: what Rust's serde_json takes. */
+enum { SANDBUS_JSON_DEPTH = 127 };
 
 static bool sandbus_json_fail(const char *what, sandbus_bytes name, const char *rest) {
     return sandbus_fail_about("bad_json", what, name, rest);
@@ -1253,8 +1258,11 @@ static const char *sandbus_json_skip_members(const char *at, const char *end, in
 /* Behind the value that begins here, or NULL. */
 static const char *sandbus_json_skip(const char *at, const char *end, int depth) {
     static const char *const words[] = {"true", "false", "null"};
-    if (at == end || depth >= SANDBUS_JSON_DEPTH) return NULL;
-    if (*at == '{' || *at == '[') return sandbus_json_skip_members(at + 1, end, depth, *at == '{');
+    if (at == end) return NULL;
+    if (*at == '{' || *at == '[') {
+        if (depth == SANDBUS_JSON_DEPTH) return NULL;
+        return sandbus_json_skip_members(at + 1, end, depth, *at == '{');
+    }
     if (*at == '"') return sandbus_json_skip_string(at, end);
     for (int i = 0; i < 3; i++) {
         size_t len = strlen(words[i]);
@@ -1427,29 +1435,12 @@ sandbus_bytes(sandbus_json_quote)(sandbus_bytes text) {
     return (sandbus_bytes){quoted, len};
 }
 
-/* --- one try, and a frame of them --- */
-
-static bool sandbus_created;
-
-static sandbus_verdict sandbus_run(const sandbus_event *event) {
-    const sandbus_handler *handler = &sandbus_registered_handler;
-    sandbus_failed_kind = sandbus_failed_message = SANDBUS_ABSENT;
-    if (!sandbus_created && handler->create != NULL && !handler->create()) return sandbus_failed();
-    sandbus_created = true;
-    sandbus_verdict verdict = handler->handle(event);
-    if (verdict.code < SANDBUS_ACK || verdict.code > SANDBUS_ERROR)
-        return sandbus_error_bytes("bad_verdict", "what the handler returned is no verdict");
-    return verdict;
-}
-
 /* What grows by realloc and is kept from call to call. */
 typedef struct sandbus_buffer {
     unsigned char *at;
     size_t len;
     size_t room;
 } sandbus_buffer;
-
-static sandbus_buffer sandbus_answer, sandbus_stopped;
 
 static void sandbus_grow(sandbus_buffer *buffer, size_t more) {
     if (more > SIZE_MAX / 4 || buffer->len > SIZE_MAX / 4) sandbus_trap("out of memory");
@@ -1460,6 +1451,85 @@ static void sandbus_grow(sandbus_buffer *buffer, size_t more) {
     buffer->at = at;
     buffer->room = room;
 }
+
+/* --- what is printed --- */
+
+#if defined(__wasm__)
+enum { SANDBUS_LINE = 8192 }; /* the longest piece that is held back while its line has no end */
+
+/* Lines of standard output and of standard error that have no end yet. */
+static sandbus_buffer sandbus_lines[2];
+
+/* Writes so much of the line, and keeps the rest. */
+static void sandbus_line_write(size_t stream, size_t len) {
+    sandbus_buffer *line = &sandbus_lines[stream];
+    const char *text = line->at != NULL ? (const char *)line->at : "";
+    (sandbus_log)(stream == 0 ? SANDBUS_LEVEL_INFO : SANDBUS_LEVEL_ERROR, (sandbus_bytes){text, len});
+    line->len -= len;
+    if (line->len > 0) memmove(line->at, line->at + len, line->len);
+}
+
+/* Output becomes log lines where it has ends of lines: perror writes one in five pieces. */
+static void sandbus_line_add(size_t stream, sandbus_bytes bytes) {
+    sandbus_buffer *line = &sandbus_lines[stream];
+    for (const char *at = bytes.at, *end = bytes.at + bytes.len; at < end;) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t left = (size_t)((newline != NULL ? newline : end) - at), room = SANDBUS_LINE - line->len;
+        size_t take = left < room ? left : room;
+        if (take > 0) {
+            sandbus_grow(line, take);
+            memcpy(line->at + line->len, at, take);
+        }
+        line->len += take;
+        at += take;
+        if (at == newline) {
+            sandbus_line_write(stream, line->len);
+            at++;
+        } else if (at < end) {
+            /* Not within a character. */
+            size_t cut = line->len;
+            if (((unsigned char)*at & 0xc0) == 0x80)
+                while (cut > SANDBUS_LINE - 4 && (line->at[--cut] & 0xc0) == 0x80) continue;
+            sandbus_line_write(stream, cut);
+        }
+    }
+}
+
+/* Ends the lines that are open, so that they belong to the try that printed them. fflush takes 400 bytes, and links
+ * nothing else of stdio: it knows which streams are used. Declared weak it would not be there, as printf does not call it. */
+static void sandbus_end_output(void) {
+    fflush(NULL);
+    for (size_t stream = 0; stream < 2; stream++)
+        if (sandbus_lines[stream].len > 0) sandbus_line_write(stream, sandbus_lines[stream].len);
+}
+#else
+/* Natively it goes to the test's own output. */
+static void sandbus_end_output(void) {}
+#endif
+
+/* --- one try, and a frame of them --- */
+
+static bool sandbus_created;
+
+static sandbus_verdict sandbus_try(const sandbus_event *event) {
+    const sandbus_handler *handler = &sandbus_registered_handler;
+    sandbus_failed_kind = sandbus_failed_message = SANDBUS_ABSENT;
+    if (!sandbus_created && handler->create != NULL && !handler->create()) return sandbus_failed();
+    sandbus_created = true;
+    sandbus_verdict verdict = handler->handle(event);
+    if (verdict.code < SANDBUS_ACK || verdict.code > SANDBUS_ERROR)
+        return sandbus_error_bytes("bad_verdict", "what the handler returned is no verdict");
+    return verdict;
+}
+
+/* One try, with what it prints. */
+static sandbus_verdict sandbus_run(const sandbus_event *event) {
+    sandbus_verdict verdict = sandbus_try(event);
+    sandbus_end_output();
+    return verdict;
+}
+
+static sandbus_buffer sandbus_answer, sandbus_stopped;
 
 static void sandbus_buffer_zeros(sandbus_buffer *buffer, size_t len) {
     buffer->len = 0;
@@ -1655,20 +1725,10 @@ int32_t SANDBUS_LIBC(fd_write)(int32_t fd, int32_t parts, int32_t count, int32_t
     const sandbus_bytes *part = (const sandbus_bytes *)(uintptr_t)parts;
     size_t total = 0;
     if (fd != 1 && fd != 2) return SANDBUS_EBADF;
-    sandbus_mark mark = sandbus_arena_mark();
-    for (int32_t i = 0; i < count; i++) total += part[i].len;
-    char *text = sandbus_alloc(total), *end = text;
-    for (int32_t i = 0; i < count; i++)
-        if (part[i].len > 0) {
-            memcpy(end, part[i].at, part[i].len);
-            end += part[i].len;
-        }
-    for (const char *line = text, *next; line < end; line = next + 1) {
-        next = memchr(line, '\n', (size_t)(end - line));
-        if (next == NULL) next = end;
-        (sandbus_log)(fd == 1 ? SANDBUS_LEVEL_INFO : SANDBUS_LEVEL_ERROR, (sandbus_bytes){line, (size_t)(next - line)});
+    for (int32_t i = 0; i < count; i++) {
+        sandbus_line_add((size_t)fd - 1, part[i]);
+        total += part[i].len;
     }
-    sandbus_arena_release(mark);
     *(uint32_t *)(uintptr_t)written = (uint32_t)total;
     return 0;
 }
@@ -1732,6 +1792,7 @@ int32_t SANDBUS_LIBC(poll_oneoff)(int32_t asked, int32_t events, int32_t count, 
 SANDBUS_NORETURN void SANDBUS_LIBC(proc_exit)(int32_t status);
 SANDBUS_NORETURN void SANDBUS_LIBC(proc_exit)(int32_t status) {
     (void)status;
+    sandbus_end_output();
     sandbus_trap("the handler called exit: there is no process to end");
 }
 

@@ -1,6 +1,7 @@
 //! The released versions of the contract with guests, each frozen: its WIT, and components that were made for it, as text.
 //!
-//! A folder of tests/contracts is one version. A text is a core module whose first line names its world; that is embedded
+//! A folder of tests/contracts is one version. In `c` of it is a handler with the SDK's header as that version released it,
+//! for `sandbus build`. A text is a core module whose first line names its world; that is embedded
 //! into it, so that neither compiler nor SDK is needed to make it a component again, in years.
 
 use std::fs;
@@ -46,6 +47,12 @@ impl Contract {
     #[must_use]
     pub fn wit(&self) -> Vec<(String, String)> {
         wit_of(&self.folder.join("wit"))
+    }
+
+    /// The folder of the kept project in C.
+    #[must_use]
+    pub fn project(&self) -> PathBuf {
+        self.folder.join("c")
     }
 
     /// The kept texts: name and text, sorted.

@@ -12,6 +12,8 @@ use crate::delivery::SOON;
 use crate::delivery::stage::Stage;
 
 const ENDED: Duration = Duration::from_secs(60);
+/// zig may have to be fetched.
+const BUILT: Duration = Duration::from_secs(900);
 const TYPES: [&str; 6] = ["Ack", "Skip", "Retry", "DeadLetter", "Error", "Trap"];
 
 /// `wit/` says what the newest released version says, until its own version is another.
@@ -39,14 +41,20 @@ fn number(version: &str) -> Vec<u32> {
 
 /// What `sandbus test --json` says of each type.
 fn tried(component: &[u8]) -> Vec<Value> {
+    tried_by("packed", component)
+}
+
+/// By this way in, as far as the component has it.
+fn tried_by(way: &str, component: &[u8]) -> Vec<Value> {
     let events: String = TYPES
         .iter()
         .map(|name| json!({ "type": name, "key": "k", "headers": [["a", "b"], ["a", null]], "value": { "n": 1 } }))
         .map(|event| format!("{event}\n"))
         .collect();
     let deployment = Deployment::new("").write("kept.wasm", component).write("events.jsonl", events);
-    let arguments =
-        ["test", "kept.wasm", "--events", "events.jsonl", "--json", "--set", "topic=out", "--grant-publish", "out"];
+    let mut arguments =
+        vec!["test", "kept.wasm", "--events", "events.jsonl", "--json", "--set", "topic=out", "--grant-publish", "out"];
+    arguments.extend(["--way", way]);
     let finished = deployment.run(&arguments, b"", ENDED);
     assert_eq!(finished.status.code(), Some(1), "one ends in a fault: {}{}", finished.stdout, finished.stderr);
     let lines = finished.stdout.lines().map(|line| serde_json::from_str(line).expect("a line of JSON"));
@@ -96,6 +104,30 @@ fn components_of_each_released_version_go_on_working() {
             let component = contracts::component(&text, &contract.wit()).unwrap_or_else(|error| panic!("{error:#}"));
             assert_eq!(tried(&component), expected(), "{name} of {}", contract.version);
         }
+    }
+}
+
+/// What the SDK of a version has made is built of its own sources, by `sandbus build` as it is now.
+fn built(contract: &Contract) -> Vec<u8> {
+    let mut deployment = Deployment::new("");
+    for file in ["handler.c", "sandbus.h"] {
+        let path = contract.project().join(file);
+        let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        deployment = deployment.write(&format!("kept/{file}"), text);
+    }
+    let finished = deployment.run(&["build", "kept", "--output", "kept.wasm"], b"", BUILT);
+    assert!(finished.status.success(), "{}{}", finished.stdout, finished.stderr);
+    std::fs::read(deployment.directory().join("kept.wasm")).expect("a component")
+}
+
+#[test]
+fn what_an_sdk_of_each_released_version_makes_goes_on_working() {
+    for contract in Contract::released() {
+        let component = built(&contract);
+        for way in ["packed", "typed"] {
+            assert_eq!(tried_by(way, &component), expected(), "{way} of {}", contract.version);
+        }
+        on_kafka(&component, &format!("what the SDK for C of {} makes", contract.version));
     }
 }
 

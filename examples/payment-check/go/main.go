@@ -55,18 +55,21 @@ func handle(event *sandbus.Event) (sandbus.Verdict, error) {
 	return sandbus.Ack, approved.Add(1, metrics.Attr("currency", *asked.Currency))
 }
 
-// check names the field that is missing.
+// check names the first field that is missing. In order, so that each try of an event says the same.
 func (p *payment) check() error {
-	for name, missing := range map[string]bool{
-		"payment_id":   p.ID == nil,
-		"amount_cents": p.AmountCents == nil,
-		"currency":     p.Currency == nil,
-		"installments": p.Installments == nil,
-		"provider":     p.Provider == nil,
-		"card_last4":   p.CardLast4 == nil,
+	for _, field := range []struct {
+		name    string
+		missing bool
+	}{
+		{"payment_id", p.ID == nil},
+		{"amount_cents", p.AmountCents == nil},
+		{"currency", p.Currency == nil},
+		{"installments", p.Installments == nil},
+		{"provider", p.Provider == nil},
+		{"card_last4", p.CardLast4 == nil},
 	} {
-		if missing {
-			return sandbus.Errorf("bad_json", "the field %q is missing", name)
+		if field.missing {
+			return sandbus.Errorf("bad_json", "the field %q is missing", field.name)
 		}
 	}
 	return nil

@@ -66,6 +66,12 @@ func TestABadBodyIsAnError(t *testing.T) {
 	if message := host.Deliver(event).WantError("bad_json"); !strings.Contains(message, "amount_cents") {
 		t.Error(message)
 	}
+	event.JSON = map[string]any{}
+	for range 20 {
+		if message := host.Deliver(event).WantError("bad_json"); message != `the field "payment_id" is missing` {
+			t.Fatal(message)
+		}
+	}
 	event.JSON = map[string]any{"amount_cents": "much"}
 	host.Deliver(event).WantError("bad_json")
 }

@@ -1,7 +1,6 @@
 package sandbus
 
 import (
-	"encoding/json"
 	"fmt"
 	"iter"
 	"strconv"
@@ -149,13 +148,14 @@ func (e *Event) Text() (string, error) {
 	return string(value), nil
 }
 
-// JSON reads the value as JSON into what `into` points to, as json.Unmarshal does. Errors: tombstone, bad_json.
+// JSON reads the value as JSON into what `into` points to, as json.Unmarshal does, but takes neither what is no UTF-8
+// nor brackets that are nested deeper than 127. Errors: tombstone, bad_json.
 func (e *Event) JSON(into any) error {
 	value := e.Value()
 	if value == nil {
 		return tombstone()
 	}
-	if err := json.Unmarshal(value, into); err != nil {
+	if err := readJSON(value, into); err != nil {
 		return Errorf("bad_json", "the value is not the JSON expected: %w", err)
 	}
 	return nil

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from ._given import sound, told
+
 #: Longest kind that the host reports as it is.
 _MAX_KIND: Final = 64
 
@@ -18,15 +20,18 @@ class Error(Exception):
 
     The kind is ``[A-Za-z][A-Za-z0-9_.]{0,63}`` and not the name of a fault or verdict (``trap``, ``timeout``,
     ``retry``, ...): the host reports anything else as ``_other``. Keep the number of different kinds small.
-    Of the message the host keeps the first 1000 characters.
+    Of the message the host keeps the first 1000 characters; what is no text, such as another exception, is taken as
+    ``str`` gives it.
 
     Any other exception that escapes a handler is a failed try too; its kind is the name of its class.
     """
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: str, message: object) -> None:
+        if not isinstance(kind, str):
+            raise TypeError(f"the kind of an error is str, not {type(kind).__name__}")
         super().__init__(kind, message)
         self.kind = kind
-        self.message = message
+        self.message = told(message)
 
     def __str__(self) -> str:
         return self.message
@@ -51,10 +56,15 @@ class Refusal(Error):
 
 
 def failure_of(exception: BaseException) -> Error:
-    """The error that an exception is. Those of this SDK are what they say."""
-    if isinstance(exception, Error):
+    """The error that an exception is, in text that the host takes. Those of this SDK are what they say."""
+    if not isinstance(exception, Error):
+        return Error(_kind_of(type(exception)), _message_of(exception))
+    # A class of the project's own may have set neither, or to what is no text.
+    kind, message = getattr(exception, "kind", None), getattr(exception, "message", None)
+    if isinstance(kind, str) and isinstance(message, str) and (sound(kind), sound(message)) == (kind, message):
         return exception
-    return Error(_kind_of(type(exception)), _message_of(exception))
+    told_kind = sound(kind) if isinstance(kind, str) else _kind_of(type(exception))
+    return Error(told_kind, message if isinstance(message, str) else _text_of(exception))
 
 
 def _kind_of(kind: type[BaseException]) -> str:

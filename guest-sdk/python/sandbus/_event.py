@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar, overload
 
+from . import _given
 from ._errors import EventError
 from ._json import decode
 from ._shape import BadShape, read
@@ -198,6 +199,7 @@ class Event(abc.ABC):
 
     def first_header(self, name: str) -> Header | None:
         """The first header of that name, if there is one."""
+        name = _given.name("a header's name", name)
         for header in self.headers:
             if header[0] == name:
                 return header

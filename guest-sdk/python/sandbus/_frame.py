@@ -9,6 +9,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
+from . import _given
 from ._event import Event, Header, Headers
 
 #: The length of a reference that refers to nothing.
@@ -139,7 +140,7 @@ class FrameEvent(Event):
     def first_header(self, name: str) -> Header | None:
         # Compared as bytes, and without making the others.
         data, step = self._data, self._frame.entry_len
-        wanted = name.encode()
+        wanted = _given.name("a header's name", name).encode(errors="surrogatepass")
         at, length = _REFERENCE(data, self._at + 72)
         for entry in range(at, at + length, step):
             name_at, name_length, value_at, value_length = _ENTRY(data, entry)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from ._given import sound
 from ._host import door
 
 #: Below ``logging.DEBUG``, as the host has it: every step.
@@ -43,8 +44,7 @@ class HostHandler(logging.Handler):
 
 def write(level: int, line: str) -> None:
     """Writes one line, whatever loggers are set to."""
-    # Lone surrogates are no text for the host.
-    door.open().log(level, line.encode(errors="replace").decode())
+    door.open().log(level, sound(line))
 
 
 def install() -> None:

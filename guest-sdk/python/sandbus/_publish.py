@@ -8,13 +8,12 @@ of one event are bounded by the handler's ``limits.publishes`` and ``limits.publ
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from . import _given
 from ._event import Event
+from ._given import HeadersLike
 from ._host import door
-
-HeadersLike = Mapping[str, "bytes | str | None"] | Iterable[tuple[str, "bytes | str | None"]]
 
 
 class _Nothing:
@@ -26,9 +25,9 @@ _NOTHING: Final = _Nothing()
 
 def publish(
     topic: str,
-    value: bytes | memoryview | str | None = None,
+    value: bytes | bytearray | memoryview | str | None = None,
     *,
-    key: bytes | str | None = None,
+    key: bytes | bytearray | memoryview | str | None = None,
     headers: HeadersLike = (),
     json: Any = _NOTHING,
 ) -> None:
@@ -42,20 +41,12 @@ def publish(
         if value is not None:
             raise TypeError("a record has a value or json, not both")
         value = json_module.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    raw = [(name, _bytes(header)) for name, header in pairs]
-    door.open().publish(topic, _bytes(key), _bytes(value), raw)
+    topic, raw = _given.text("topic", topic), _given.headers(headers)
+    checked_key, checked_value = _given.data("key", key), _given.data("value", value)
+    door.open().publish(topic, checked_key, checked_value, raw)
 
 
 def forward(event: Event, topic: str) -> None:
     """Sends the event on as it is: its key, its value, all its headers."""
-    headers = [(header.name, header.value) for header in event.headers]
+    topic, headers = _given.text("topic", topic), _given.headers(event.headers)
     door.open().publish(topic, event.key, event.value, headers)
-
-
-def _bytes(data: bytes | memoryview | str | None) -> bytes | None:
-    if data is None or isinstance(data, bytes):
-        return data
-    if isinstance(data, str):
-        return data.encode()
-    return bytes(data)

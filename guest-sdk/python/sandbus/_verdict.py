@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from ._given import told
+
 
 class Code(enum.IntEnum):
     """Verdicts as ``docs/packed-frame.md`` numbers them."""
@@ -66,9 +68,12 @@ def retry(after: timedelta | float | None = None) -> Verdict:
     return Verdict(Code.RETRY, delay_ms=millis)
 
 
-def dead_letter(reason: str) -> Verdict:
-    """Give up now, with a reason for the person who reads the dead letters. The first 1000 characters are kept."""
-    return Verdict(Code.DEAD_LETTER, reason=reason)
+def dead_letter(reason: object) -> Verdict:
+    """Give up now, with a reason for the person who reads the dead letters. The first 1000 characters are kept.
+
+    What is no text, such as an exception, is taken as ``str`` gives it.
+    """
+    return Verdict(Code.DEAD_LETTER, reason=told(reason))
 
 
 class Stop(Exception):
@@ -78,5 +83,7 @@ class Stop(Exception):
     """
 
     def __init__(self, verdict: Verdict) -> None:
+        if not isinstance(verdict, Verdict):
+            raise TypeError(f"Stop takes a verdict, such as sandbus.skip(), not {type(verdict).__name__}")
         super().__init__(str(verdict))
         self.verdict = verdict

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar, overload
 
+from . import _given
 from ._errors import ConfigError
 from ._host import door
 
@@ -28,6 +29,7 @@ def get(key: str) -> str | None: ...
 def get(key: str, default: D) -> str | D: ...
 def get(key: str, default: object = None) -> object:
     """The value of a key, if it is set."""
+    key = _given.text("a configuration key", key)
     value = door.open().config_get(key)
     return default if value is None else value
 

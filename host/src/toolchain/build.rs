@@ -31,6 +31,9 @@ pub enum BuildError {
     /// A tool has said why.
     #[error("{0} could not build {1}; its message is above")]
     Tool(&'static str, String),
+    /// A tool has said what is wrong, and this is what it means.
+    #[error("{0} could not build {1}: {2}")]
+    Explained(&'static str, String, String),
     /// What was built is no handler's module.
     #[error("{0} was built, but it is no handler: {1}")]
     NoHandler(String, String),

@@ -35,6 +35,11 @@ const FIRST: &str = "#include <math.h>\n#include <stdio.h>\n#include <stdlib.h>\
     __attribute__((export_name(\"first\"))) int first(char *text, double number) {\n\
     return snprintf(text, 9, \"%f\", sqrt(number)) + (malloc(9) != NULL);\n}\n";
 
+/// What a linker calls five times an undefined symbol, or not at all.
+const UNREGISTERED: &str = "no file says what handles events; below the handler's function write\n  \
+    SANDBUS_HANDLER(.name = \"orders\", .version = \"1.0.0\", .events = SANDBUS_EVENTS(\"*\"), .handle = handle);\n\
+    and above `#include \"sandbus.h\"` in that file `#define SANDBUS_IMPLEMENTATION`";
+
 /// Builds the project in `folder`, which is absolute.
 pub(super) fn build(folder: &Path, say: &dyn Fn(&str)) -> Result<Module, BuildError> {
     let name = project_name(folder)?;
@@ -50,10 +55,17 @@ pub(super) fn build(folder: &Path, say: &dyn Fn(&str)) -> Result<Module, BuildEr
     cc.args(FLAGS).arg("-I").arg(header).args(own_flags()).args(&sources).arg("-o").arg(&module).current_dir(folder);
     match command::show(&mut cc) {
         Ok(true) => {}
+        Ok(false) if unregistered(folder) => {
+            return Err(BuildError::Explained(compiler.tool(), name, UNREGISTERED.into()));
+        }
         Ok(false) => return Err(BuildError::Tool(compiler.tool(), name)),
         Err(error) => return Err(BuildError::Start(compiler.tool(), error)),
     }
     let mut bytes = fs::read(&module).map_err(|error| BuildError::File("cannot read", module, error))?;
+    if !interface::is_exported(&bytes) {
+        let why = if unregistered(folder) { UNREGISTERED } else { "it exports nothing of sandbus:handler" };
+        return Err(BuildError::NoHandler(name, why.into()));
+    }
     interface::embed(&mut bytes).map_err(|error| BuildError::NoHandler(name.clone(), format!("{error:#}")))?;
     Ok(Module { name, target_directory, bytes })
 }
@@ -92,6 +104,20 @@ fn sources(folder: &Path) -> io::Result<Vec<OsString>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether the project takes the SDK, and registers no handler with it.
+fn unregistered(folder: &Path) -> bool {
+    let (mut taken, mut registered) = (false, false);
+    for entry in folder.read_dir().into_iter().flatten().flatten() {
+        if Path::new(&entry.file_name()).extension().is_some_and(|extension| extension == "c" || extension == "h") {
+            let text = fs::read(entry.path()).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            taken |= text.contains("sandbus.h");
+            registered |= text.contains("SANDBUS_HANDLER");
+        }
+    }
+    taken && !registered
 }
 
 /// The folder of `sandbus.h`.
@@ -204,6 +230,18 @@ mod tests {
             fs::write(folder.path().join(file), "").unwrap();
         }
         assert_eq!(sources(folder.path()).unwrap(), ["./-x.c", "./handler.c", "./latest.c", "./orders.c"]);
+    }
+
+    #[test]
+    fn what_takes_the_sdk_and_registers_nothing_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
+        put("handler.c", "int nothing;");
+        assert!(!unregistered(folder.path()), "it needs no SDK");
+        put("handler.c", "#include \"sandbus.h\"\n");
+        assert!(unregistered(folder.path()));
+        put("orders.h", "SANDBUS_HANDLER(.handle = handle);");
+        assert!(!unregistered(folder.path()));
     }
 
     #[test]

@@ -53,6 +53,14 @@ pub(super) fn lay_down(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a module exports anything of the contract. What is no module does not.
+pub(super) fn is_exported(module: &[u8]) -> bool {
+    Parser::new(0).parse_all(module).any(|payload| {
+        let Ok(Payload::ExportSection(exports)) = payload else { return false };
+        exports.into_iter().flatten().any(|export| export.name.contains("sandbus:handler/"))
+    })
+}
+
 /// The world that a module's exports are of.
 fn world_of(module: &[u8]) -> anyhow::Result<&'static str> {
     for payload in Parser::new(0).parse_all(module) {
@@ -123,6 +131,7 @@ mod tests {
         let (resolve, world) = resolved(TYPED_WORLD).unwrap();
         assert_eq!(resolve.worlds[world].name, "handler");
         assert!(world_of(b"text").is_err());
+        assert!(is_exported(&module(typed)) && !is_exported(&module("")) && !is_exported(b"text"));
     }
 
     #[test]

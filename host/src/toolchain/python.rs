@@ -7,6 +7,7 @@
 
 mod manifest;
 mod pip;
+mod syntax;
 
 use std::ffi::OsString;
 use std::fs;
@@ -47,10 +48,13 @@ pub(super) fn build(folder: &Path, say: &dyn Fn(&str)) -> Result<Module, BuildEr
         say(&format!("{name} has not changed since it was built"));
         return Ok(Module { name, target_directory, bytes });
     }
+    if let Some(wrong) = syntax::wrong(&python, &work.manifest.source, work.manifest.language) {
+        eprintln!("{wrong}");
+        return Err(BuildError::Tool("python3", name));
+    }
     say(&format!("building {name} with {}", pip::SHOWN));
     let bytes = work.componentize(&python, &paths)?;
-    // Else it is built again.
-    let _ = fs::write(work.stamp(), state);
+    work.keep(&state);
     Ok(Module { name, target_directory, bytes })
 }
 
@@ -104,8 +108,8 @@ impl Work {
     }
 
     fn componentize(&self, python: &Path, paths: &[PathBuf]) -> Result<Vec<u8>, BuildError> {
-        let component = self.component();
-        let _ = fs::remove_file(self.stamp());
+        // Beside the one of before, which stays good for the sources that it was made of.
+        let component = self.new_component();
         let mut command = Command::new(python);
         command.arg(python.with_file_name(TOOL)).arg("--quiet");
         command.arg("--wit-path").arg(self.folder.join("wit")).args(["--world", WORLD]);
@@ -136,8 +140,24 @@ impl Work {
         self.folder.join("component.wasm")
     }
 
+    fn new_component(&self) -> PathBuf {
+        self.folder.join("component.new")
+    }
+
     fn stamp(&self) -> PathBuf {
         self.folder.join("component.stamp")
+    }
+
+    /// Puts the new component in the place of the one of before. A step that fails leaves no stamp, and it is built again.
+    fn keep(&self, state: &str) {
+        let kept = fs::remove_file(self.stamp())
+            .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+            .and_then(|()| fs::rename(self.new_component(), self.component()))
+            .and_then(|()| fs::write(self.stamp(), state));
+        if kept.is_err() {
+            // Half of a stamp is none either.
+            let _ = fs::remove_file(self.stamp());
+        }
     }
 
     /// The component, if it was built of this. A new one of the same sources would be another: clock and random numbers
@@ -201,6 +221,7 @@ mod tests {
             source: folder.join("src"),
             sdk: folder.join("sdk"),
             build_env: vec!["PATH".into(), "NO_SUCH_VARIABLE".into()],
+            language: None,
         };
         Work { manifest, folder: folder.join("target/python") }
     }
@@ -232,11 +253,19 @@ mod tests {
         let state = || work.digest(&work.paths(None)).unwrap();
         let first = state();
         assert_eq!(work.built_of(&first), None);
-        fs::write(work.component(), "component").unwrap();
-        fs::write(work.stamp(), &first).unwrap();
+        fs::write(work.new_component(), "component").unwrap();
+        work.keep(&first);
         fs::write(folder.path().join("src/__pycache__/shop.pyc"), "1").unwrap();
         assert_eq!(work.built_of(&state()), Some(b"component".to_vec()));
         fs::write(folder.path().join("src/shop.py"), "2").unwrap();
+        assert_eq!(work.built_of(&state()), None);
+        // What could not be built of a change leaves the component of before.
+        fs::write(work.new_component(), "half").unwrap();
+        fs::write(folder.path().join("src/shop.py"), "1").unwrap();
+        assert_eq!(work.built_of(&state()), Some(b"component".to_vec()));
+        // What cannot be kept is built again.
+        fs::remove_file(work.new_component()).unwrap();
+        work.keep(&first);
         assert_eq!(work.built_of(&state()), None);
     }
 }

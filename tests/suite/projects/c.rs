@@ -69,7 +69,97 @@ fn c_is_built_with_the_compiler_that_is_named() {
     fs::write(outside.path("order-log/handler.c"), "int nothing;\n").expect("the source can be written");
     let empty = outside.shell("sandbus build order-log");
     assert_eq!(empty.status.code(), Some(1));
-    assert!(empty.stderr.contains("order-log was built, but it is no handler: "), "{}", empty.stderr);
+    let message = "order-log was built, but it is no handler: it exports nothing of sandbus:handler\n";
+    assert!(empty.stderr.contains(message), "{}", empty.stderr);
+}
+
+#[test]
+fn what_a_handler_in_c_lacks_is_said() {
+    let outside = Outside::new(None);
+    outside.succeeds("sandbus new order-log --lang c");
+    let source = outside.path("order-log/handler.c");
+    let handler = fs::read_to_string(&source).expect("a source");
+    let define = "#define SANDBUS_IMPLEMENTATION\n";
+    let (before, registered) = handler.split_once("SANDBUS_HANDLER(").expect("a handler");
+    let (_, after) = registered.split_once(");\n").expect("its end");
+    let unregistered = format!("{before}{after}");
+    let cases = [
+        // The header's own words, by the compiler.
+        (
+            handler.replace(define, ""),
+            "write `#define SANDBUS_IMPLEMENTATION` above the #include of sandbus.h in this file",
+        ),
+        (unregistered.clone(), "zig could not build order-log: no file says what handles events; below the handler's"),
+        (
+            unregistered.replace(define, ""),
+            "order-log was built, but it is no handler: no file says what handles events;",
+        ),
+    ];
+    for (text, message) in cases {
+        assert_ne!(text, handler);
+        fs::write(&source, text).expect("the source can be written");
+        let failed = outside.shell("sandbus build order-log");
+        assert_eq!(failed.status.code(), Some(1), "{}", failed.stderr);
+        assert!(failed.stderr.contains(message), "{message}: {}", failed.stderr);
+    }
+}
+
+/// Prints without an end of its line, and by perror, which writes a line in pieces.
+const PRINTING: &str = r#"
+#define SANDBUS_IMPLEMENTATION
+#include "sandbus.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static sandbus_verdict handle(const sandbus_event *event) {
+    sandbus_bytes id = sandbus_event_id(event);
+    printf("half of %.*s", SANDBUS_ARG(id));
+    errno = EBADF;
+    perror("open");
+    fputs("not ended", stderr);
+    if (sandbus_equal(sandbus_event_type(event), "Long"))
+        for (int i = 0; i < 5000; i++) fputs("\xc3\xa9", stdout);
+    if (sandbus_equal(sandbus_event_type(event), "Exits")) exit(0);
+    return sandbus_equal(sandbus_event_type(event), "Fails") ? sandbus_error("own", "failed") : sandbus_ack();
+}
+
+SANDBUS_HANDLER(.name = "printing", .version = "1.0.0", .events = SANDBUS_EVENTS("*"), .handle = handle);
+"#;
+
+#[test]
+fn what_is_printed_belongs_to_the_event_that_printed_it() {
+    let outside = Outside::new(None);
+    outside.succeeds("sandbus new printing --lang c");
+    fs::write(outside.path("printing/handler.c"), PRINTING).expect("the source can be written");
+    let events = ["A", "Fails", "Long", "A", "Exits"]
+        .map(|of| format!("{{\"type\":\"{of}\",\"headers\":{{\"event_id\":\"e\"}}}}\n"));
+    fs::write(outside.path("events.jsonl"), events.concat()).expect("the events can be written");
+    outside.succeeds("sandbus build printing");
+    for way in ["typed", "packed"] {
+        let run = outside.shell(&format!(
+            "sandbus test printing/target/components/printing.wasm --events events.jsonl --json --way {way}"
+        ));
+        let tries: Vec<serde_json::Value> =
+            run.stdout.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+        assert_eq!(tries.len(), 5, "{}{}", run.stdout, run.stderr);
+        for tried in &tries {
+            let lines = |level: &str| -> Vec<&str> {
+                let logs = tried["logs"].as_array().expect("log lines").iter();
+                logs.filter(|line| line["level"] == *level).filter_map(|line| line["message"].as_str()).collect()
+            };
+            let (printed, errors) = (lines("info"), lines("error"));
+            let exits = "the handler called exit: there is no process to end";
+            let expected = ["open: Bad file descriptor", "not ended", exits];
+            assert_eq!(errors, expected[..if tried["type"] == "Exits" { 3 } else { 2 }], "{way}: {tried}");
+            // A long line comes in pieces of whole characters.
+            assert_eq!(printed.concat().trim_end_matches('é'), "half of e", "{way}: {tried}");
+            let long = tried["type"] == "Long";
+            assert_eq!(printed.len(), if long { 2 } else { 1 }, "{way}: {tried}");
+            assert_eq!(printed.concat().chars().count(), 9 + if long { 5000 } else { 0 }, "{way}: {tried}");
+        }
+    }
 }
 
 #[test]

@@ -77,3 +77,42 @@ fn without_a_compiler_it_is_told_what_to_do() {
         assert!(failed.stderr.contains(words), "{}", failed.stderr);
     }
 }
+
+/// Reads any JSON: Go's own reader calls itself for each bracket.
+const READS: &str = r#"
+package main
+
+import "github.com/sandbus/sandbus/guest-sdk/go/sandbus"
+
+func handle(event *sandbus.Event) (sandbus.Verdict, error) {
+	var body any
+	if err := event.JSON(&body); err != nil {
+		return sandbus.Verdict{}, err
+	}
+	return sandbus.Ack, nil
+}
+
+func init() { sandbus.HandleFunc(handle, "*") }
+
+func main() {}
+"#;
+
+#[test]
+fn json_is_nested_as_deep_as_the_stack_holds() {
+    let outside = Outside::new(None);
+    outside.succeeds("sandbus new reads --lang go && rm reads/*_test.go");
+    fs::write(outside.path("reads/handler.go"), READS).expect("the source can be written");
+    let event = |depth: usize| {
+        let value = "[".repeat(depth) + &"]".repeat(depth);
+        format!("{}\n", serde_json::json!({ "type": "A", "value_text": value }))
+    };
+    fs::write(outside.path("events.jsonl"), [127, 128, 9000].map(event).concat()).expect("the events can be written");
+    outside.succeeds("sandbus build reads");
+    for way in ["typed", "packed"] {
+        let test = "sandbus test reads/target/components/reads.wasm --events events.jsonl --json";
+        // It would end with another status if a try ended in a fault.
+        let run = outside.succeeds(&format!("{test} --way {way}"));
+        assert_eq!(verdicts(&run.stdout), ["ack", "error", "error"], "{way}: {}", run.stdout);
+        assert_eq!(run.stdout.matches("it is nested deeper than 127").count(), 2, "{way}: {}", run.stdout);
+    }
+}

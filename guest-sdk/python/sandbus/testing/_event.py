@@ -6,6 +6,7 @@ import json as json_module
 from collections.abc import Iterable
 from typing import Any, Final
 
+from .. import _given
 from .._event import Header, Headers, Record
 
 #: Topic of events that name none.
@@ -44,7 +45,7 @@ def event(
             raise TypeError("an event has a value or json, not both")
         value = json_module.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     made = [Header("event_type", type.encode())]
-    made += [Header(name, _bytes(header)) for name, header in headers]
+    made += [Header(name, header) for name, header in _given.headers(headers)]
     if id is not None:
         made.append(Header("event_id", id.encode()))
     return Record(
@@ -55,8 +56,8 @@ def event(
         id=id or "",
         type=type,
         attempt=attempt,
-        key=_bytes(key),
-        value=_bytes(value),
+        key=_given.data("key", key),
+        value=_given.data("value", value),
         headers=Headers(made),
     )
 
@@ -76,7 +77,3 @@ def placed(record: Record, offset: int) -> Record:
         value=record.value,
         headers=record.headers,
     )
-
-
-def _bytes(data: bytes | str | None) -> bytes | None:
-    return data.encode() if isinstance(data, str) else data

@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .. import _given
 from .._errors import Error
+from .._given import AttributeValue
 from .._verdict import Code, Verdict, ack, skip
 
 if TYPE_CHECKING:
@@ -80,15 +82,15 @@ class Outcome:
         """The texts of the log lines."""
         return [line.message for line in self.logs]
 
-    def counter(self, name: str, /, **attributes: str) -> int:
+    def counter(self, name: str, /, **attributes: AttributeValue) -> int:
         """What was added to the counter; with attributes, what was added with exactly these."""
         return int(sum(self._values("counter", name, attributes)))
 
-    def histogram(self, name: str, /, **attributes: str) -> list[float]:
+    def histogram(self, name: str, /, **attributes: AttributeValue) -> list[float]:
         """The values recorded in the histogram, in order; with attributes, those recorded with exactly these."""
         return self._values("histogram", name, attributes)
 
-    def updown(self, name: str, /, **attributes: str) -> int:
+    def updown(self, name: str, /, **attributes: AttributeValue) -> int:
         """The sum of what was added to and taken from the up-down counter; with attributes, with exactly these."""
         return int(sum(self._values("updown", name, attributes)))
 
@@ -120,9 +122,11 @@ class Outcome:
         ended = f"the error {error.kind}: {error.message}" if error is not None else str(self._ended)
         return "\n  ".join([f"the try ended in {ended}", *map(str, self.logs)])
 
-    def _values(self, instrument: str, name: str, attributes: dict[str, str]) -> list[float]:
+    def _values(self, instrument: str, name: str, attributes: dict[str, AttributeValue]) -> list[float]:
+        texts = dict(_given.attributes(attributes))
+
         def wanted(measurement: Measurement) -> bool:
             same = (measurement.instrument, measurement.name) == (instrument, name)
-            return same and (not attributes or measurement.attributes == attributes)
+            return same and (not texts or measurement.attributes == texts)
 
         return [measurement.value for measurement in self._measurements if wanted(measurement)]

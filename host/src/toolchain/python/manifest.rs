@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::super::project::ProjectError;
+use super::syntax::oldest;
 
 /// A project of Python's.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Manifest {
     pub source: PathBuf,
     /// The folder with the package `sandbus`; absolute.
     pub sdk: PathBuf,
+    /// The oldest Python that it asks for, as minor version of Python 3.
+    pub language: Option<u32>,
     /// Names of the variables that modules may read while the component is made.
     pub build_env: Vec<String>,
 }
@@ -38,6 +41,8 @@ struct Table {
     version: String,
     #[serde(default)]
     dependencies: Vec<String>,
+    #[serde(default, rename = "requires-python")]
+    requires_python: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -78,7 +83,8 @@ impl Manifest {
         let bad = |reason: String| ProjectError::BadManifest(path.clone(), reason);
         let text = std::fs::read_to_string(&path).map_err(|error| bad(error.to_string()))?;
         let File { project, tool } = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
-        let Table { name, version, dependencies } = project;
+        let Table { name, version, dependencies, requires_python } = project;
+        let language = oldest(&requires_python);
         let Own { module, source, sdk, build_env } = tool.sandbus;
         // The name becomes a file's, and text in a module of Python's.
         if !is_word(&name, "-_.") || !is_word(&version, ".+!-_") {
@@ -104,7 +110,7 @@ impl Manifest {
                 sdk.display()
             )));
         }
-        Ok(Manifest { name, version, dependencies, module, source, sdk, build_env })
+        Ok(Manifest { name, version, dependencies, module, source, sdk, language, build_env })
     }
 }
 
@@ -138,17 +144,18 @@ mod tests {
         let manifest = manifest.unwrap();
         assert_eq!((manifest.name.as_str(), manifest.version.as_str()), ("order-log", "0.1.0"));
         assert_eq!((manifest.module.as_str(), manifest.source), ("handler", folder.path().join("src")));
-        assert!(manifest.dependencies.is_empty() && manifest.build_env.is_empty());
+        assert!(manifest.dependencies.is_empty() && manifest.build_env.is_empty() && manifest.language.is_none());
     }
 
     #[test]
     fn everything_can_be_said() {
         let (_, manifest) = project(
-            "[project]\nname = \"n\"\nversion = \"1.2\"\ndependencies = [\"tomli>=2\"]\n\
+            "[project]\nname = \"n\"\nversion = \"1.2\"\nrequires-python = \">=3.12\"\ndependencies = [\"tomli>=2\"]\n\
              [tool.sandbus]\nmodule = \"shop.orders\"\nsource = \"lib\"\nbuild-env = [\"MARK\"]\n",
         );
         let manifest = manifest.unwrap();
         assert_eq!((manifest.version.as_str(), manifest.dependencies), ("1.2", vec!["tomli>=2".to_owned()]));
+        assert_eq!(manifest.language, Some(12));
         assert_eq!((manifest.module.as_str(), manifest.build_env), ("shop.orders", vec!["MARK".to_owned()]));
     }
 
