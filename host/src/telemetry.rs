@@ -19,8 +19,7 @@ use prometheus::{Registry, TextEncoder};
 
 use crate::config;
 
-use labels::MAX_SERIES;
-use recorder::Labels;
+use labels::{Labels, MAX_SERIES};
 use tally::Tallies;
 
 pub mod definitions;
@@ -105,7 +104,7 @@ impl Telemetry {
         let meter = provider.meter(SCOPE);
         let tallies = Tallies::new(config.enable_metrics);
         let instruments = Arc::new(Instruments::new(&meter, &tallies, export));
-        let labels = Labels::new(&meter);
+        let labels = Labels::new(&meter, tallies.crowd());
         let (partitions, groups) = (Partitions::new(&meter), Groups::new(&meter));
         let spans = match target(Signal::Traces).filter(|_| config.enable_tracing) {
             Some(target) => {

@@ -22,7 +22,7 @@ use sandbus::delivery::buffer::Buffer;
 use sandbus::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Subscription, Summary};
 use sandbus::delivery::handler::Deployment;
 use sandbus::delivery::partition::{HandlerIndex, Policy};
-use sandbus::delivery::ports::{Instances, Observer, Ran, Signal, Tried, Try};
+use sandbus::delivery::ports::{Instances, Observer, Published, Ran, Signal, Tried, Try};
 use sandbus::delivery::report::PartitionReport;
 use sandbus::delivery::scheduler::Timing;
 use sandbus::delivery::verdict::Ending;
@@ -70,7 +70,7 @@ impl Observer for Seen {
     }
     fn abandoned(&self, _: Option<HandlerIndex>, _: u64) {}
     fn partitions(&self, _: Vec<PartitionReport>) {}
-    fn published(&self, _: &str, _: &[String], _: Duration, _: bool) {}
+    fn published(&self, _: &Published) {}
 }
 
 impl Membership for Seen {

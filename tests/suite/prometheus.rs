@@ -2,6 +2,7 @@
 //! guide, the dashboard, the rules and the documentation is compared with what it has to be.
 
 mod artifacts;
+mod bursts;
 mod cases;
 mod names;
 mod outage;

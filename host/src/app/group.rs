@@ -19,7 +19,7 @@ use crate::delivery::buffer::Buffer;
 use crate::delivery::engine::{Doors, Engine, EngineHandler, EngineSettings, Summary};
 use crate::delivery::handler::{Ask, Change, Deployment};
 use crate::delivery::partition::{HandlerIndex, Policy};
-use crate::delivery::ports::{Instances, Observer, Proof, Ran, Signal, Tracer, Tried};
+use crate::delivery::ports::{Instances, Observer, Proof, Published, Ran, Signal, Tracer, Tried};
 use crate::delivery::report::{HandlerLoad, PartitionReport};
 use crate::delivery::scheduler::Timing;
 use crate::event::{Outgoing, TopicPartition};
@@ -269,9 +269,12 @@ pub fn topics_of<'a>(handlers: impl Iterator<Item = &'a Generation>) -> Vec<Topi
 }
 
 fn watched(handler: &Generation) -> Watched<'_> {
+    let config = &handler.loaded.config;
+    let granted = config.grants.publish.iter().filter_map(Pattern::exact);
     Watched {
-        name: handler.loaded.config.name.shared(),
+        name: config.name.shared(),
         event_types: handler.loaded.events.iter().filter_map(Pattern::exact).collect(),
+        topics: config.topics.iter().map(TopicName::as_str).chain(granted).collect(),
     }
 }
 
@@ -342,6 +345,11 @@ impl Observer for Both {
         self.1.measured(handler, tried);
     }
 
+    fn late(&self, handler: HandlerIndex, tried: &Tried) {
+        self.0.late(handler, tried);
+        self.1.late(handler, tried);
+    }
+
     fn batch_fault(&self, handler: HandlerIndex, ran: &Ran) {
         self.0.batch_fault(handler, ran);
         self.1.batch_fault(handler, ran);
@@ -377,8 +385,8 @@ impl Observer for Both {
         self.1.partitions(partitions);
     }
 
-    fn published(&self, topic: &str, event_types: &[String], took: Duration, refused: bool) {
-        self.0.published(topic, event_types, took, refused);
-        self.1.published(topic, event_types, took, refused);
+    fn published(&self, batch: &Published) {
+        self.0.published(batch);
+        self.1.published(batch);
     }
 }

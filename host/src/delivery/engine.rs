@@ -26,6 +26,7 @@ pub use super::scheduler::Summary;
 
 mod lineup;
 mod outbound;
+mod publishing;
 #[cfg(test)]
 mod tests;
 
@@ -377,29 +378,44 @@ impl Engine {
 
     /// Tries that ended alike, in a success without consequences.
     fn all_well(&mut self, handler: HandlerIndex, deployment: Deployment, alike: &[Tried], now: Instant) {
-        self.observer.measured(handler, alike);
-        let mut known = 0;
-        for tried in alike {
+        // By their places. Mostly there are none.
+        let mut late = Vec::new();
+        for (at, tried) in alike.iter().enumerate() {
             let Tried { run, ending: Some(ending), .. } = tried else { continue };
             let ended = Ended { id: run.id, attempt: run.attempt, deployment, ending, settles_later: false };
             if self.scheduler.ended(handler, ended, now, 0.0, &mut self.commands) {
-                known += 1;
                 self.retried(handler, run);
                 self.log(handler, run, ending);
+            } else {
+                late.push(at);
             }
         }
-        if let Some(tried) = alike.first().filter(|_| known > 0) {
-            self.observer.tried(handler, tried.run.event.event_type(), None, known);
+        if late.is_empty() {
+            return self.went_well(handler, alike);
+        }
+        for (at, tried) in alike.iter().enumerate() {
+            if late.binary_search(&at).is_ok() {
+                self.observer.late(handler, tried);
+            } else {
+                self.went_well(handler, std::slice::from_ref(tried));
+            }
+        }
+    }
+
+    fn went_well(&self, handler: HandlerIndex, alike: &[Tried]) {
+        self.observer.measured(handler, alike);
+        if let Some(tried) = alike.first() {
+            self.observer.tried(handler, tried.run.event.event_type(), None, alike.len() as u64);
         }
     }
 
     fn tried(&mut self, handler: HandlerIndex, deployment: Deployment, tried: &mut Tried, now: Instant) {
+        // Otherwise its partition was given up in the meantime: then it counts for nobody.
+        if !self.scheduler.knows(tried.run.id) {
+            return self.observer.late(handler, tried);
+        }
         self.observer.measured(handler, std::slice::from_ref(tried));
         let Tried { run, ending: Some(ending), outbox, .. } = tried else { return };
-        // Otherwise its partition was given up in the meantime: then it counts for nobody.
-        if !self.scheduler.knows(run.id) {
-            return;
-        }
         let publishes = !outbox.is_empty();
         let ended = Ended { id: run.id, attempt: run.attempt, deployment, ending, settles_later: publishes };
         self.scheduler.ended(handler, ended, now, fastrand::f64(), &mut self.commands);

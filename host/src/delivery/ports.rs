@@ -227,6 +227,41 @@ pub trait Tracer: Send + Sync {
     fn sent(&self, handler: HandlerIndex, mark: Mark, topic: &Arc<str>, since: Instant, refused: Option<&str>);
 }
 
+/// What became of the records that one try published to one topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The records that were answered, by their type.
+    pub records: Vec<PublishedType>,
+    /// From handing over the try's first record to the answer for the last of this topic. `None` where not all were
+    /// answered, because their partition was given up: then there are records to count, and no batch.
+    pub took: Option<Duration>,
+}
+
+/// Records of one type among them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedType {
+    /// The type; for a record without one, the topic.
+    pub event_type: Box<str>,
+    /// Those that the broker has taken.
+    pub taken: u64,
+    /// Those that it never will.
+    pub refused: u64,
+}
+
+impl Published {
+    /// How many records were answered.
+    pub fn len(&self) -> u64 {
+        self.records.iter().map(|of_type| of_type.taken + of_type.refused).sum()
+    }
+
+    /// Whether none was.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+}
+
 /// What is told to whoever watches: metrics, in the host.
 pub trait Observer: Send + Sync {
     /// The group has one more handler, whose index is the next.
@@ -245,6 +280,8 @@ pub trait Observer: Send + Sync {
     fn tried(&self, handler: HandlerIndex, event_type: &str, error_type: Option<&str>, tries: u64);
     /// How long tries of one batch took, which have the same event type and ended alike.
     fn measured(&self, handler: HandlerIndex, tried: &[Tried]);
+    /// A try ended whose partition was given up in the meantime. It counts for nobody, and is not among those measured.
+    fn late(&self, _handler: HandlerIndex, _tried: &Tried) {}
     /// A batch ended in a fault; its events run again, each alone. What it took was taken nevertheless.
     fn batch_fault(&self, handler: HandlerIndex, ran: &Ran);
     /// A try after the first ended.
@@ -259,6 +296,6 @@ pub trait Observer: Send + Sync {
     fn abandoned(&self, handler: Option<HandlerIndex>, deliveries: u64);
     /// The group's partitions as they are now: about once a second, and at the end none.
     fn partitions(&self, partitions: Vec<PartitionReport>);
-    /// Records that one try published to one topic were acknowledged, or refused. Where there are both, each is told.
-    fn published(&self, topic: &str, event_types: &[String], took: Duration, refused: bool);
+    /// The broker has answered for what one try published to one topic.
+    fn published(&self, batch: &Published);
 }

@@ -76,7 +76,7 @@ macro_rules! definitions {
 definitions! {
     MESSAGES_PUBLISHED: Counter "kafka.eventbus.messages.published" ["messages"]
         {"messaging.system", "messaging.destination", "event.type"}
-        "Records of handlers that the broker has acknowledged; dead letters are not among them",
+        "Records of handlers that the broker has acknowledged, those of a partition that was given up meanwhile too; dead letters are not among them",
         "Falls to 0 while events are consumed: handlers have stopped to publish, or their publishes are refused";
     MESSAGES_CONSUMED: Counter "kafka.eventbus.messages.consumed" ["messages"]
         {"messaging.system", "messaging.destination", "messaging.kafka.partition", "event.type"}
@@ -92,7 +92,7 @@ definitions! {
         "`error.type` says why; the log has one line for each, with topic, partition and offset";
     MESSAGES_DLQ: Counter "kafka.eventbus.messages.dlq" ["messages"]
         {"dlq.reason", "error.type"}
-        "Dead letters that the broker has acknowledged",
+        "Dead letters that the broker has acknowledged, those of a partition that was given up meanwhile too. From 0 for what the host says in its own words; for a guest's own kind of error from the first try that ends in it",
         "`sandbus dlq list` and `show` tell which events and why; `sandbus dlq redrive` repeats them";
     CONNECTION_ERRORS: Counter "kafka.eventbus.connection.errors" ["errors"]
         {"error.type"}
@@ -112,7 +112,7 @@ definitions! {
         "Topic missing, not allowed, or record too large: the event's dead letter says which";
     PUBLISH_DURATION: Histogram "kafka.eventbus.publish.duration" ["ms"]
         {"messaging.destination"}
-        "From handing over the first record that a try publishes to a topic to the acknowledgement of the last",
+        "From handing over the first record that a try publishes to a topic to the broker's answer for the last, whether it took all of them or refused some for good",
         "Grows with the broker's `acks=all` time: slow replicas or disks, or a producer that lingers";
     CONSUME_DURATION: Histogram "kafka.eventbus.consume.duration" ["ms"]
         {"messaging.destination"}
@@ -124,7 +124,7 @@ definitions! {
         "`sandbus.handler.cpu_time` tells computing from waiting; `sandbus.handler.hostcall_time` what it waits for";
     BATCH_SIZE: Histogram "kafka.eventbus.batch.size" ["messages"]
         {}
-        "Records that one try publishes to one topic",
+        "Records that one try publishes to one topic, refused ones among them",
         "Large batches take longer to acknowledge, and fail as one";
     CONNECTIONS_ACTIVE: Gauge "kafka.eventbus.connections.active" ["connections"]
         {"messaging.kafka.consumer_group"}
@@ -137,7 +137,7 @@ definitions! {
 
     HANDLER_VERDICTS: Counter "sandbus.handler.verdicts" ["{try}"]
         {"handler.name", "verdict"}
-        "Ends of tries: `ack`, `skip`, `retry`, `dead-letter`, `error`, `fault`",
+        "Ends of tries: `ack`, `skip`, `retry`, `dead-letter`, `error`, `fault`. What ends after its partition was given up counts for nobody, here and in `handler.duration`, `handler.invocations` and `handler.errors`; what it cost counts",
         "`fault`: see `sandbus.handler.faults`. `retry` and `error`: what the handler depends on is away";
     HANDLER_CPU_TIME: Counter "sandbus.handler.cpu_time" ["s"]
         {"handler.name"}
@@ -173,21 +173,21 @@ definitions! {
         "Follows `sandbus.handler.faults`";
     HANDLER_DROPPED: Counter "sandbus.handler.dropped" ["{event}"]
         {"handler.name"}
-        "Events given up and not kept, because dead letters are off",
+        "Events given up and not kept, because dead letters are off. `handler.name` is empty for what no handler could be shown",
         "Each is an event that nobody will handle: turn dead letters on";
     HANDLER_ABANDONED: Counter "sandbus.handler.abandoned" ["{delivery}"]
         {"handler.name"}
-        "Started deliveries given up by a rebalance or a shutdown; they are repeated",
+        "Started deliveries given up by a rebalance or a shutdown; they are repeated. `handler.name` is empty for the dead letter of what no handler could be shown",
         "Raise `delivery.drain_timeout` or `delivery.shutdown_timeout` above what tries take";
     HANDLER_QUEUE_WAIT: Histogram "sandbus.handler.queue_wait" ["ms"]
         {"handler.name"}
         "From when an event has come, or its retry is due, until its try starts",
         "Grows before lag does: more `concurrency`, or less order (`ordering`)";
-    HANDLER_IN_FLIGHT: Gauge "sandbus.handler.in_flight" ["{event}"]
+    HANDLER_IN_FLIGHT: UpDownCounter "sandbus.handler.in_flight" ["{event}"]
         {"handler.name"}
         "Events whose tries run now",
         "At `concurrency` times the batch size the handler is what bounds the throughput";
-    HANDLER_WAITING: Gauge "sandbus.handler.waiting" ["{event}"]
+    HANDLER_WAITING: UpDownCounter "sandbus.handler.waiting" ["{event}"]
         {"handler.name"}
         "Events that wait for an instance now",
         "Grows: the handler is slower than what comes";
@@ -228,19 +228,19 @@ definitions! {
         {"messaging.kafka.consumer_group", "messaging.destination", "messaging.kafka.partition"}
         "1 while nothing more of the partition is read, because its window or its share of the buffer is full",
         "A slow event holds the partition, or `delivery.window` is small for what is under way";
-    PARTITION_HELD_EVENTS: Gauge "sandbus.partition.held_events" ["{event}"]
+    PARTITION_HELD_EVENTS: UpDownCounter "sandbus.partition.held_events" ["{event}"]
         {"messaging.kafka.consumer_group", "messaging.destination", "messaging.kafka.partition"}
         "Events from the watermark to the newest that was read, final or not",
         "What a crash would repeat, at most";
-    PARTITION_HELD_BYTES: Gauge "sandbus.partition.held_bytes" ["By"]
+    PARTITION_HELD_BYTES: UpDownCounter "sandbus.partition.held_bytes" ["By"]
         {"messaging.kafka.consumer_group", "messaging.destination", "messaging.kafka.partition"}
         "Bytes of the partition's events that are not final",
         "Near its share of `delivery.max_buffer` the partition is read no further";
 
     TELEMETRY_OVERFLOW: Counter "sandbus.telemetry.overflow" ["{value}"]
         {"label"}
-        "Values of a label that came when its bound was reached, and were counted as `_other`",
-        "Something puts identifiers into event types or errors";
+        "What came with one value too many of a label (`event.type`, `error.type`, `messaging.destination`) and was counted as `_other`: each record, failed try or published batch once. `series`: attribute sets that found no room in a histogram of the host, and readings of `/metrics` at which the shared series of another instrument had changed",
+        "Something puts identifiers into event types, errors or topics' names";
     TELEMETRY_REFUSED: Counter "sandbus.telemetry.refused" ["{measurement}"]
         {"handler.name", "error.type"}
         "Measurements of handlers that were refused: ill-formed, or over a bound",

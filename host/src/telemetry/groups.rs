@@ -54,10 +54,21 @@ impl Groups {
         gauge(CONNECTIONS_ACTIVE, |name, group, observe| {
             observe(group.connected.into(), &[KeyValue::new("messaging.kafka.consumer_group", name.clone())]);
         });
-        gauge(HANDLER_IN_FLIGHT, |_, group, observe| {
+        // Those of all handlers may be added.
+        let up_down = |of: Definition, read: Reading| {
+            let groups = groups.clone();
+            let sum = meter.i64_observable_up_down_counter(of.name).with_unit(of.unit).with_description(of.description);
+            let tell = move |observer: &dyn opentelemetry::metrics::AsyncInstrument<i64>| {
+                for (name, group) in groups.lock().iter() {
+                    read(name, group, &mut |value, attributes| observer.observe(value.cast_signed(), attributes));
+                }
+            };
+            sum.with_callback(tell).build();
+        };
+        up_down(HANDLER_IN_FLIGHT, |_, group, observe| {
             group.handlers.iter().for_each(|(name, load)| observe(load.in_flight as u64, &[handler_name(name)]));
         });
-        gauge(HANDLER_WAITING, |_, group, observe| {
+        up_down(HANDLER_WAITING, |_, group, observe| {
             group.handlers.iter().for_each(|(name, load)| observe(load.waiting as u64, &[handler_name(name)]));
         });
         gauge(HANDLER_STATE, |_, group, observe| {

@@ -91,6 +91,17 @@ impl Partitions {
             };
             gauge.with_callback(tell).build();
         };
+        // Those of all partitions may be added.
+        let up_down = |of: Definition, read: Reading| {
+            let partitions = partitions.clone();
+            let sum = meter.f64_observable_up_down_counter(of.name).with_unit(of.unit).with_description(of.description);
+            let tell = move |observer: &dyn AsyncInstrument<f64>| {
+                for status in partitions.all() {
+                    read(&status, &mut |value, handler| observer.observe(value, &attributes(&status, handler)));
+                }
+            };
+            sum.with_callback(tell).build();
+        };
         gauge(definitions::CONSUMER_LAG, |status, observe| {
             if let Some(lag) = status.lag {
                 observe(lag as f64, None);
@@ -103,8 +114,8 @@ impl Partitions {
             }
         });
         gauge(definitions::PARTITION_FULL, |status, observe| observe(f64::from(u8::from(status.full)), None));
-        gauge(definitions::PARTITION_HELD_EVENTS, |status, observe| observe(status.events as f64, None));
-        gauge(definitions::PARTITION_HELD_BYTES, |status, observe| observe(status.bytes as f64, None));
+        up_down(definitions::PARTITION_HELD_EVENTS, |status, observe| observe(status.events as f64, None));
+        up_down(definitions::PARTITION_HELD_BYTES, |status, observe| observe(status.bytes as f64, None));
         partitions
     }
 

@@ -1,49 +1,29 @@
 //! Turns what an engine reports of one group into metrics.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
-use opentelemetry::metrics::{BoundCounter, Meter};
 use opentelemetry::{KeyValue, Value};
 
-use super::definitions::TELEMETRY_OVERFLOW;
-use super::labels::Bounded;
+use super::labels::Labels;
 use super::partitions::{HolderStatus, PartitionStatus};
 use super::tally::Tally;
 use super::{Groups, Instruments, Partitions, Telemetry};
 use crate::delivery::partition::HandlerIndex;
-use crate::delivery::ports::{Observer, Ran, Tried};
+use crate::delivery::ports::{Observer, Published, Ran, Tried};
 use crate::delivery::report::{HandlerLoad, HandlerState, PartitionReport};
-use crate::delivery::verdict::{Ending, FaultKind, error_type, is_own_word};
+use crate::delivery::verdict::{Ending, FaultKind, Reason, error_type, is_own_word};
 use crate::event::TopicPartition;
 
-/// Values of `event.type` and `error.type`, for the whole process.
-#[derive(Debug, Default)]
-pub struct Labels {
-    event_types: Bounded,
-    error_types: Bounded,
-}
+mod handler;
+mod series;
+#[cfg(test)]
+mod tests;
 
-impl Labels {
-    /// None yet. What overflows is counted with `meter`.
-    pub fn new(meter: &Meter) -> Arc<Labels> {
-        let labels = Arc::new(Labels::default());
-        let of = labels.clone();
-        let counter = meter.u64_observable_counter(TELEMETRY_OVERFLOW.name).with_unit(TELEMETRY_OVERFLOW.unit);
-        counter
-            .with_description(TELEMETRY_OVERFLOW.description)
-            .with_callback(move |observer| {
-                for (label, values) in [("event.type", &of.event_types), ("error.type", &of.error_types)] {
-                    observer.observe(values.overflowed(), &[KeyValue::new("label", label)]);
-                }
-            })
-            .build();
-        labels
-    }
-}
+pub use handler::{APPLIED, REFUSED, ROLLED_BACK, Watched};
+
+use handler::Handler;
+use series::{Handled, Series, destination, system};
 
 /// One group's recorder.
 pub struct Recorder {
@@ -60,80 +40,6 @@ pub struct Recorder {
     series: Mutex<Series>,
 }
 
-/// What is known of a handler when it is loaded.
-pub struct Watched<'a> {
-    /// `handler.name`.
-    pub name: Arc<str>,
-    /// Event types that it is sure to name.
-    pub event_types: Vec<&'a str>,
-}
-
-/// Outcomes of a reload.
-pub const APPLIED: &str = "applied";
-/// It stays as it was.
-pub const REFUSED: &str = "refused";
-/// It was applied, and taken back.
-pub const ROLLED_BACK: &str = "rolled_back";
-
-/// A handler's series, but for those that are about an event type.
-struct Handler {
-    name: Arc<str>,
-    most_memory: AtomicU64,
-    verdicts: [(&'static str, BoundCounter<u64>); 6],
-    cpu_time: BoundCounter<f64>,
-    instances: BoundCounter<u64>,
-    batches: BoundCounter<u64>,
-    retries: BoundCounter<u64>,
-    batch_faults: BoundCounter<u64>,
-    dropped: BoundCounter<u64>,
-    abandoned: BoundCounter<u64>,
-    bytes_in: BoundCounter<u64>,
-    bytes_out: BoundCounter<u64>,
-    queue_wait: Tally,
-}
-
-impl Handler {
-    /// All of them stand at 0 from now on, so that the first of each is seen as one more.
-    fn new(instruments: &Instruments, watched: &Watched<'_>) -> Handler {
-        let name = KeyValue::new("handler.name", watched.name.clone());
-        for outcome in [APPLIED, REFUSED, ROLLED_BACK] {
-            instruments.reloads.add(0, &[name.clone(), KeyValue::new("outcome", outcome)]);
-        }
-        let bind = |counter: &opentelemetry::metrics::Counter<u64>| {
-            let bound = counter.bind(std::slice::from_ref(&name));
-            bound.add(0);
-            bound
-        };
-        let cpu_time = instruments.cpu_time.bind(std::slice::from_ref(&name));
-        cpu_time.add(0.0);
-        for fault in FaultKind::ALL {
-            instruments.faults.add(0, &[name.clone(), KeyValue::new("error.type", fault.name())]);
-        }
-        for event_type in &watched.event_types {
-            instruments.invocations.add(0, &[name.clone(), KeyValue::new("event.type", (*event_type).to_owned())]);
-        }
-        Handler {
-            most_memory: AtomicU64::new(0),
-            verdicts: Ending::NAMES.map(|verdict| {
-                let bound = instruments.verdicts.bind(&[name.clone(), KeyValue::new("verdict", verdict)]);
-                bound.add(0);
-                (verdict, bound)
-            }),
-            cpu_time,
-            instances: bind(&instruments.instances),
-            batches: bind(&instruments.batches),
-            retries: bind(&instruments.retries),
-            batch_faults: bind(&instruments.batch_faults),
-            dropped: bind(&instruments.dropped),
-            abandoned: bind(&instruments.abandoned),
-            bytes_in: bind(&instruments.bytes_in),
-            bytes_out: bind(&instruments.bytes_out),
-            queue_wait: instruments.queue_wait.bind(std::slice::from_ref(&name)),
-            name: watched.name.clone(),
-        }
-    }
-}
-
 impl Recorder {
     /// For these handlers, by their indices.
     pub fn new<'a>(telemetry: &Telemetry, group: &str, handlers: impl IntoIterator<Item = Watched<'a>>) -> Recorder {
@@ -141,13 +47,15 @@ impl Recorder {
         let consumer_group = KeyValue::new("messaging.kafka.consumer_group", group.to_owned());
         instruments.rebalances.add(0, &[consumer_group]);
         telemetry.groups().connected(group, false);
-        let handlers = handlers.into_iter().map(|watched| Arc::new(Handler::new(&instruments, &watched)));
+        let labels = telemetry.labels().clone();
+        let handlers = handlers.into_iter().map(|watched| Arc::new(Handler::new(&instruments, &labels, &watched)));
         let handlers = RwLock::new(handlers.collect());
+        begin(&instruments);
         Recorder {
             on: telemetry.counts(),
             batch_size: instruments.batch_size.bind(&[]),
             instruments,
-            labels: telemetry.labels().clone(),
+            labels,
             partitions: telemetry.partitions().clone(),
             groups: telemetry.groups().clone(),
             group: group.into(),
@@ -160,20 +68,28 @@ impl Recorder {
         KeyValue::new("event.type", self.labels.event_types.value(event_type))
     }
 
-    fn error_type(&self, error_type: &str) -> KeyValue {
-        // Guests may use up the names that are kept, but not those of faults.
-        let value = if is_own_word(error_type) { error_type.into() } else { self.labels.error_types.value(error_type) };
-        KeyValue::new("error.type", value)
-    }
-
     /// One more handler, at the next index.
     pub fn add(&self, watched: &Watched<'_>) {
-        let handler = Arc::new(Handler::new(&self.instruments, watched));
+        let handler = Arc::new(Handler::new(&self.instruments, &self.labels, watched));
         self.handlers.write().unwrap_or_else(PoisonError::into_inner).push(handler);
     }
 
     fn handler(&self, handler: HandlerIndex) -> Option<Arc<Handler>> {
         self.handlers.read().unwrap_or_else(PoisonError::into_inner).get(usize::from(handler)).cloned()
+    }
+
+    /// The handler, where anybody reads what is counted.
+    fn counted(&self, handler: HandlerIndex) -> Option<Arc<Handler>> {
+        if self.on { self.handler(handler) } else { None }
+    }
+
+    /// What an `error.type` is called, and whether that is a word of the host's own. Guests may use up the names that are
+    /// kept, but not those.
+    fn error_kind(&self, error_type: &str, tries: u64) -> (Arc<str>, bool) {
+        if is_own_word(error_type) {
+            return (error_type.into(), true);
+        }
+        (self.labels.error_types.counted(error_type, tries), false)
     }
 
     fn handler_name(&self, handler: Option<HandlerIndex>) -> KeyValue {
@@ -203,40 +119,24 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-fn destination(topic: &str) -> KeyValue {
-    KeyValue::new("messaging.destination", topic.to_owned())
-}
-
-const SYSTEM: (&str, &str) = ("messaging.system", "kafka");
-
-/// Bound series, so that recording looks nothing up but the series itself.
-#[derive(Default)]
-struct Series {
-    consumed: HashMap<(TopicPartition, Arc<str>), BoundCounter<u64>, RandomState>,
-    handled: HashMap<(HandlerIndex, Arc<str>), Handled, RandomState>,
-    finished: OfTopics,
-    published: OfTopics,
-}
-
-/// Histograms by topic.
-type OfTopics = HashMap<Arc<str>, Tally, RandomState>;
-
-/// Records in the series of a topic.
-fn record(tallies: &mut OfTopics, topic: &str, bind: impl FnOnce() -> Tally, value: f64, times: u64) {
-    match tallies.get(topic) {
-        Some(tally) => tally.record(value, times),
-        None => {
-            let tally = bind();
-            tally.record(value, times);
-            tallies.insert(topic.into(), tally);
-        }
+/// What belongs to no handler and can be known all the same, from 0.
+fn begin(instruments: &Instruments) {
+    let nobody = KeyValue::new("handler.name", "");
+    instruments.dropped.add(0, std::slice::from_ref(&nobody));
+    instruments.abandoned.add(0, &[nobody]);
+    for reason in [Reason::Deserialization, Reason::Rejected, Reason::PublishRejected] {
+        // They say it twice.
+        dead_letters(instruments, reason.name(), reason.name().into(), 0);
+    }
+    let faults = FaultKind::ALL.iter().map(|fault| fault.name());
+    for error_type in faults.chain([error_type::RETRY, error_type::OTHER]) {
+        dead_letters(instruments, Reason::MaxRetriesExceeded.name(), error_type.into(), 0);
     }
 }
 
-/// A handler's tries of events of one type.
-struct Handled {
-    duration: Tally,
-    invocations: BoundCounter<u64>,
+fn dead_letters(instruments: &Instruments, reason: &str, error_type: Arc<str>, letters: u64) {
+    let attributes = [KeyValue::new("dlq.reason", reason.to_owned()), KeyValue::new("error.type", error_type)];
+    instruments.dead_letters.add(letters, &attributes);
 }
 
 impl Observer for Recorder {
@@ -266,7 +166,7 @@ impl Observer for Recorder {
         let cpu: Duration = ran.tried.iter().map(|tried| tried.cpu).sum();
         handler.cpu_time.add(cpu.as_secs_f64());
         let memory = ran.tried.iter().map(|tried| tried.memory).max().unwrap_or_default();
-        if handler.most_memory.fetch_max(memory, Ordering::Relaxed) < memory {
+        if handler.is_more_memory(memory) {
             self.instruments.memory_peak.record(memory, &[self.handler_name(Some(index))]);
         }
         let published = ran.tried.iter().flat_map(|tried| &tried.outbox).map(|record| record.payload_bytes() as u64);
@@ -281,8 +181,15 @@ impl Observer for Recorder {
             return;
         }
         let topic = &topic_partition.topic;
-        let bind = || self.instruments.consume_duration.bind(&[destination(topic)]);
-        record(&mut self.series().finished, topic, bind, milliseconds(took), events);
+        let mut series = self.series();
+        match series.finished.get(topic) {
+            Some(tally) => tally.record(milliseconds(took), events),
+            None => {
+                let tally = self.instruments.consume_duration.bind(&[destination(topic)]);
+                tally.record(milliseconds(took), events);
+                series.finished.insert(topic.clone(), tally);
+            }
+        }
     }
 
     fn load(&self, load: Vec<HandlerLoad>) {
@@ -296,11 +203,11 @@ impl Observer for Recorder {
         if !self.on {
             return;
         }
-        let event_type = self.labels.event_types.value(event_type);
+        let event_type = self.labels.event_types.counted(event_type, records);
         let mut series = self.series();
         let bound = series.consumed.entry((topic_partition.clone(), event_type)).or_insert_with_key(|key| {
             self.instruments.consumed.bind(&[
-                KeyValue::new(SYSTEM.0, SYSTEM.1),
+                system(),
                 destination(&topic_partition.topic),
                 KeyValue::new("messaging.kafka.partition", i64::from(topic_partition.partition)),
                 KeyValue::new("event.type", key.1.clone()),
@@ -316,9 +223,13 @@ impl Observer for Recorder {
         // A ratio of errors to invocations needs both, from the first error on.
         let successes = if error_type.is_none() { tries } else { 0 };
         self.handled(handler, event_type, |handled| handled.invocations.add(successes));
-        if let Some(error_type) = error_type {
-            let [name, event_type] = [self.handler_name(Some(handler)), self.event_type(event_type)];
-            self.instruments.errors.add(tries, &[name, event_type, self.error_type(error_type)]);
+        let Some(error_type) = error_type else { return };
+        let [name, event_type] = [self.handler_name(Some(handler)), self.event_type(event_type)];
+        let (kind, own) = self.error_kind(error_type, tries);
+        self.instruments.errors.add(tries, &[name, event_type, KeyValue::new("error.type", kind.clone())]);
+        // If it comes to a dead letter, that will be one more.
+        if !own && self.series().kinds.insert(kind.clone()) {
+            dead_letters(&self.instruments, Reason::MaxRetriesExceeded.name(), kind, 0);
         }
     }
 
@@ -336,7 +247,7 @@ impl Observer for Recorder {
             }
         });
         if let Some(handler) = self.handler(handler)
-            && let Some((_, verdict)) = handler.verdicts.iter().find(|(name, _)| *name == ending.name())
+            && let Some(verdict) = handler.verdict(ending)
         {
             verdict.add(tried.len() as u64);
         }
@@ -347,33 +258,38 @@ impl Observer for Recorder {
     }
 
     fn batch_fault(&self, handler: HandlerIndex, _: &Ran) {
-        if let Some(handler) = self.handler(handler) {
+        if let Some(handler) = self.counted(handler) {
             handler.batch_faults.add(1);
         }
     }
 
     fn retried(&self, handler: HandlerIndex) {
-        if let Some(handler) = self.handler(handler) {
+        if let Some(handler) = self.counted(handler) {
             handler.retries.add(1);
         }
     }
 
     fn dead_lettered(&self, _: Option<HandlerIndex>, reason: &str, error_type: &str) {
-        let attributes = [KeyValue::new("dlq.reason", reason.to_owned()), self.error_type(error_type)];
-        self.instruments.dead_letters.add(1, &attributes);
+        if self.on {
+            // It has been counted with the try.
+            let (kind, _) = self.error_kind(error_type, 0);
+            dead_letters(&self.instruments, reason, kind, 1);
+        }
     }
 
     fn dropped(&self, handler: Option<HandlerIndex>) {
-        match handler.and_then(|handler| self.handler(handler)) {
-            Some(handler) => handler.dropped.add(1),
-            None => self.instruments.dropped.add(1, &[self.handler_name(None)]),
+        match handler.map(|handler| self.counted(handler)) {
+            Some(handler) => handler.iter().for_each(|handler| handler.dropped.add(1)),
+            None if self.on => self.instruments.dropped.add(1, &[self.handler_name(None)]),
+            None => {}
         }
     }
 
     fn abandoned(&self, handler: Option<HandlerIndex>, deliveries: u64) {
-        match handler.and_then(|handler| self.handler(handler)) {
-            Some(handler) => handler.abandoned.add(deliveries),
-            None => self.instruments.abandoned.add(deliveries, &[self.handler_name(None)]),
+        match handler.map(|handler| self.counted(handler)) {
+            Some(handler) => handler.iter().for_each(|handler| handler.abandoned.add(deliveries)),
+            None if self.on => self.instruments.abandoned.add(deliveries, &[self.handler_name(None)]),
+            None => {}
         }
     }
 
@@ -401,24 +317,26 @@ impl Observer for Recorder {
         self.partitions.set(&self.group, statuses.collect());
     }
 
-    fn published(&self, topic: &str, event_types: &[String], took: Duration, refused: bool) {
+    fn published(&self, batch: &Published) {
         if !self.on {
             return;
         }
-        if !refused {
-            let bind = || self.instruments.publish_duration.bind(&[destination(topic)]);
-            record(&mut self.series().published, topic, bind, milliseconds(took), 1);
-            self.batch_size.record(event_types.len() as f64, 1);
-        }
-        for event_type in event_types {
-            let mut attributes =
-                vec![KeyValue::new(SYSTEM.0, SYSTEM.1), destination(topic), self.event_type(event_type)];
-            if refused {
-                attributes.push(self.error_type(error_type::PUBLISH_REJECTED));
-                self.instruments.publish_errors.add(1, &attributes);
-            } else {
-                self.instruments.published.add(1, &attributes);
+        let topic = self.labels.destinations.counted(&batch.topic, 1);
+        let mut series = self.series();
+        let outlet = series.outlet(&self.instruments, topic.clone());
+        for of_type in &batch.records {
+            let (taken, refused) = (of_type.taken, of_type.refused);
+            let event_type = self.labels.event_types.counted(&of_type.event_type, taken + refused);
+            let counters = outlet.of_type(&self.instruments, &topic, event_type);
+            // A ratio of refused ones to all needs both.
+            counters.published.add(taken);
+            if refused > 0 {
+                counters.refused(&self.instruments).add(refused);
             }
+        }
+        if let Some(took) = batch.took {
+            outlet.duration.record(milliseconds(took), 1);
+            self.batch_size.record(batch.len() as f64, 1);
         }
     }
 }

@@ -13,7 +13,7 @@ use opentelemetry::metrics::{BoundHistogram, Histogram, Meter};
 use prometheus::proto;
 
 use super::definitions::Definition;
-use super::labels::MAX_SERIES;
+use super::labels::{Crowd, MAX_SERIES, SHARED};
 
 /// The labels of one series, sorted.
 type Labels = Vec<(String, String)>;
@@ -22,6 +22,7 @@ type Labels = Vec<(String, String)>;
 #[derive(Default)]
 pub struct Tallies {
     on: bool,
+    crowd: Arc<Crowd>,
     families: Mutex<Vec<Arc<Shared>>>,
 }
 
@@ -36,6 +37,7 @@ struct Shared {
     on: bool,
     definition: Definition,
     bounds: &'static [f64],
+    crowd: Arc<Crowd>,
     series: Mutex<BTreeMap<Labels, Arc<Mutex<Counts>>>>,
 }
 
@@ -58,12 +60,17 @@ struct Counts {
 impl Tallies {
     /// Histograms that count, or do not.
     pub fn new(on: bool) -> Tallies {
-        Tallies { on, families: Mutex::default() }
+        Tallies { on, crowd: Arc::default(), families: Mutex::default() }
     }
 
     /// Whether they count.
     pub fn on(&self) -> bool {
         self.on
+    }
+
+    /// Counts the attribute sets that found no room, in any instrument.
+    pub fn crowd(&self) -> &Arc<Crowd> {
+        &self.crowd
     }
 
     /// The histograms of this definition, whose buckets end at `bounds`. `sdk` is told too.
@@ -72,8 +79,8 @@ impl Tallies {
             let histogram = meter.f64_histogram(definition.name).with_unit(definition.unit);
             histogram.with_description(definition.description).with_boundaries(bounds.to_vec()).build()
         });
-        let series = Mutex::default();
-        let shared = Arc::new(Shared { on: self.on, definition: *definition, bounds, series });
+        let (crowd, series) = (self.crowd.clone(), Mutex::default());
+        let shared = Arc::new(Shared { on: self.on, definition: *definition, bounds, crowd, series });
         self.families.lock().unwrap_or_else(PoisonError::into_inner).push(shared.clone());
         Family { shared, sdk }
     }
@@ -82,6 +89,7 @@ impl Tallies {
     pub fn put_into(&self, families: &mut Vec<proto::MetricFamily>) {
         let own = self.families.lock().unwrap_or_else(PoisonError::into_inner);
         families.retain(|family| own.iter().all(|own| own.definition.prometheus_name() != family.name()));
+        self.crowd.look(families.iter());
         families.extend(own.iter().filter_map(|family| family.collect()));
         families.sort_by(|one, other| one.name().cmp(other.name()));
     }
@@ -99,7 +107,8 @@ impl Family {
         let mut series = self.shared.series.lock().unwrap_or_else(PoisonError::into_inner);
         if series.len() >= MAX_SERIES && !series.contains_key(&labels) {
             // As the SDK does.
-            labels = vec![("otel_metric_overflow".into(), "true".into())];
+            labels = vec![(SHARED.into(), "true".into())];
+            self.shared.crowd.add();
         }
         let none = || Arc::new(Mutex::new(Counts { buckets: vec![0; bounds.len() + 1], sum: 0.0 }));
         let counts = series.entry(labels).or_insert_with(none).clone();

@@ -11,7 +11,7 @@ use super::process::{self, Thread};
 use super::records::{SENT, sent};
 use super::work::END;
 use crate::delivery::partition::HandlerIndex;
-use crate::delivery::ports::{Observer, Ran, Tried, Try};
+use crate::delivery::ports::{Observer, Published, Ran, Tried, Try};
 use crate::delivery::report::PartitionReport;
 use crate::event::TopicPartition;
 use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
@@ -165,7 +165,7 @@ impl Observer for Progress {
 
     fn partitions(&self, _: Vec<PartitionReport>) {}
 
-    fn published(&self, _: &str, _: &[String], _: Duration, _: bool) {}
+    fn published(&self, _: &Published) {}
 }
 
 /// Hears what one handler itself has counted, and what it last complained of.

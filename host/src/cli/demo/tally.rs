@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use crate::delivery::partition::HandlerIndex;
-use crate::delivery::ports::{Observer, Ran, Tried};
+use crate::delivery::ports::{Observer, Published, Ran, Tried};
 use crate::delivery::report::PartitionReport;
 use crate::delivery::verdict::Ending;
 use crate::event::TopicPartition;
@@ -222,9 +222,7 @@ impl Observer for Watching {
 
     fn partitions(&self, _: Vec<PartitionReport>) {}
 
-    fn published(&self, _: &str, event_types: &[String], _: Duration, refused: bool) {
-        if !refused {
-            self.0.state().published += event_types.len() as u64;
-        }
+    fn published(&self, batch: &Published) {
+        self.0.state().published += batch.records.iter().map(|of_type| of_type.taken).sum::<u64>();
     }
 }

@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::Sender;
 
 use super::super::tries::{MAX_LOG_LINES, Said, Shown};
 use crate::delivery::partition::HandlerIndex;
-use crate::delivery::ports::{Observer, Ran, Tried, Try};
+use crate::delivery::ports::{Observer, Published, Ran, Tried, Try};
 use crate::delivery::report::PartitionReport;
 use crate::delivery::scheduler::DeliveryId;
 use crate::delivery::verdict::Ending;
@@ -170,6 +170,10 @@ impl Observer for Watching {
         }
     }
 
+    fn late(&self, handler: HandlerIndex, tried: &Tried) {
+        self.feed.open().remove(&(self.name(handler), tried.run.id, tried.run.attempt));
+    }
+
     fn batch_fault(&self, handler: HandlerIndex, ran: &Ran) {
         // They run again, under the same numbers, and say it again.
         let (name, mut open) = (self.name(handler), self.feed.open());
@@ -208,9 +212,10 @@ impl Observer for Watching {
 
     fn partitions(&self, _: Vec<PartitionReport>) {}
 
-    fn published(&self, topic: &str, event_types: &[String], _: Duration, refused: bool) {
-        if refused {
-            let events = event_types.join(" ");
+    fn published(&self, batch: &Published) {
+        let refused: Vec<&str> = batch.records.iter().filter(|of| of.refused > 0).map(|of| &*of.event_type).collect();
+        if !refused.is_empty() {
+            let (topic, events) = (&batch.topic, refused.join(" "));
             self.feed.show("refused", 1, || {
                 News::Line(format!("the topic {topic} did not take what was published: {events}"))
             });
@@ -247,6 +252,8 @@ impl GuestSink for Hearing {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use crossbeam_channel::{bounded, unbounded};
 
     use super::*;

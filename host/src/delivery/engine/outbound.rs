@@ -6,12 +6,13 @@
 //! end could add to it, and dead letters are not made yet.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Held;
 use super::lineup::Lineup;
+use super::publishing::Publishing;
 use crate::delivery::dead_letter::{DeadLetter, source_of, truncated};
 use crate::delivery::partition::{GivenUp, HandlerIndex};
 use crate::delivery::ports::{Mark, Observer, Producer, SendError, Tracer, Try};
@@ -33,6 +34,8 @@ struct Sending {
     since: Instant,
     /// Where it stands in its trace, if it is followed.
     mark: Option<Mark>,
+    /// Its partition was given up: what is there all the same is counted, and settles nothing.
+    gone: bool,
 }
 
 enum Purpose {
@@ -43,23 +46,6 @@ enum Purpose {
         reason: Reason,
         error_type: Box<str>,
     },
-}
-
-/// An acknowledged try whose outbox is on its way.
-struct Publishing {
-    event_type: Box<str>,
-    handler: HandlerIndex,
-    started: Instant,
-    left: usize,
-    refused: Option<String>,
-    by_topic: HashMap<Arc<str>, Answered>,
-}
-
-/// Event types of what was answered for one topic: a refused record says nothing of the others.
-#[derive(Default)]
-struct Answered {
-    taken: Vec<String>,
-    refused: Vec<String>,
 }
 
 /// A delivery whose records the broker has answered.
@@ -117,18 +103,11 @@ impl Outbound {
     /// Sends what an acknowledged try has published.
     pub(super) fn publish(&mut self, handler: HandlerIndex, run: &Try, outbox: Vec<Outgoing>) {
         let (id, since) = (run.id, Instant::now());
-        let publishing = Publishing {
-            event_type: run.event.event_type().into(),
-            handler,
-            started: since,
-            left: outbox.len(),
-            refused: None,
-            by_topic: HashMap::new(),
-        };
+        let publishing = Publishing::new(handler, run.event.event_type(), &outbox, since);
         self.publishing.insert(id, publishing);
         for mut record in outbox {
             let mark = self.tracer.as_ref().and_then(|tracer| tracer.leaves(handler, run, &mut record));
-            self.send(Sending { id, record: Arc::new(record), purpose: Purpose::Publish, since, mark });
+            self.send(Sending { id, record: Arc::new(record), purpose: Purpose::Publish, since, mark, gone: false });
         }
     }
 
@@ -164,7 +143,7 @@ impl Outbound {
                 _ => None,
             };
             let purpose = Purpose::DeadLetter { handler, reason, error_type };
-            self.send(Sending { id, record, purpose, since: Instant::now(), mark });
+            self.send(Sending { id, record, purpose, since: Instant::now(), mark, gone: false });
         }
     }
 
@@ -184,24 +163,29 @@ impl Outbound {
 
     /// The broker took a record, or did not. Answers with the delivery if that was the last of its records.
     pub(super) fn answered(&mut self, token: u64, answer: Result<(), SendError>) -> Option<Settlement> {
-        // Gone: its partition was given up.
+        // Gone, with its partition.
         let sending = self.sending.get(&token)?;
-        let dead_letter = matches!(sending.purpose, Purpose::DeadLetter { .. });
+        let (dead_letter, gone) = (matches!(sending.purpose, Purpose::DeadLetter { .. }), sending.gone);
         match answer {
             Ok(()) => {
                 let sending = self.take(token)?;
                 self.settle(sending, None)
             }
-            Err(SendError::TooLarge(message)) if dead_letter && sending.record.value.is_some() => {
+            Err(SendError::Refused(message) | SendError::TooLarge(message)) if !dead_letter => {
+                let sending = self.take(token)?;
+                self.settle(sending, Some(message))
+            }
+            // Whoever has the partition now does all of it again.
+            Err(_) if gone => {
+                self.lose(token);
+                None
+            }
+            Err(SendError::TooLarge(message)) if sending.record.value.is_some() => {
                 tracing::warn!(topic = %sending.record.topic, error_message = message, "the dead letter is too large; sending it without its value");
                 let sending = self.take(token)?;
                 let record = Arc::new(truncated(Arc::unwrap_or_clone(sending.record)));
                 self.send(Sending { record, ..sending });
                 None
-            }
-            Err(SendError::Refused(message) | SendError::TooLarge(message)) if !dead_letter => {
-                let sending = self.take(token)?;
-                self.settle(sending, Some(message))
             }
             // A dead letter is never given up: the partition stands still, visibly, until it can go.
             Err(SendError::Refused(message) | SendError::TooLarge(message) | SendError::Unavailable(message)) => {
@@ -214,7 +198,7 @@ impl Outbound {
 
     /// The broker has spoken: `refused` is why it never will take the record.
     fn settle(&mut self, sending: Sending, refused: Option<String>) -> Option<Settlement> {
-        let Sending { id, record, purpose, since, mark } = sending;
+        let Sending { id, record, purpose, since, mark, gone } = sending;
         let handler = match &purpose {
             Purpose::DeadLetter { handler, .. } => *handler,
             Purpose::Publish => self.publishing.get(&id).map(|publishing| publishing.handler),
@@ -226,44 +210,56 @@ impl Outbound {
             Purpose::DeadLetter { handler, reason, error_type } => {
                 self.observer.dead_lettered(handler, reason.name(), &error_type);
                 self.observer.dead_letter(&record);
-                Some(Settlement { id, refused: None })
+                (!gone).then_some(Settlement { id, refused: None })
             }
             Purpose::Publish => {
-                let publishing = self.publishing.get_mut(&id)?;
-                publishing.left -= 1;
-                let event_type = record.text_header("event_type").unwrap_or(&record.topic).to_owned();
-                let answered = publishing.by_topic.entry(record.topic.clone()).or_default();
-                let into = if refused.is_none() { &mut answered.taken } else { &mut answered.refused };
-                into.push(event_type);
-                if publishing.refused.is_none() {
-                    publishing.refused = refused;
-                }
-                if publishing.left > 0 {
-                    return None;
-                }
-                let publishing = self.publishing.remove(&id)?;
-                let took = publishing.started.elapsed();
-                for (topic, answered) in &publishing.by_topic {
-                    for (event_types, refused) in [(&answered.taken, false), (&answered.refused, true)] {
-                        if !event_types.is_empty() {
-                            self.observer.published(topic, event_types, took, refused);
-                        }
-                    }
-                }
-                let error_type = publishing.refused.as_ref().map(|_| error_type::PUBLISH_REJECTED);
-                self.observer.tried(publishing.handler, &publishing.event_type, error_type, 1);
-                Some(Settlement { id, refused: publishing.refused })
+                self.publishing.get_mut(&id)?.answered(&record, refused);
+                self.complete(id)
             }
         }
     }
 
-    /// Forgets what belongs to partitions that were given up.
+    /// Counts what a try has published, if that was the last of its records.
+    fn complete(&mut self, id: DeliveryId) -> Option<Settlement> {
+        if !self.publishing.get(&id)?.is_complete() {
+            return None;
+        }
+        let publishing = self.publishing.remove(&id)?;
+        publishing.published().for_each(|batch| self.observer.published(batch));
+        if publishing.gone {
+            return None;
+        }
+        let error_type = publishing.refused.as_ref().map(|_| error_type::PUBLISH_REJECTED);
+        self.observer.tried(publishing.handler, &publishing.event_type, error_type, 1);
+        Some(Settlement { id, refused: publishing.refused })
+    }
+
+    /// Leaves what belongs to partitions that were given up to those who have them now. What the producer has is on its
+    /// way all the same: it will be answered for, once, and is counted then, for it stands in its topic.
     pub(super) fn forget(&mut self, assignments: &[Assignment]) {
         let gone = |id: &DeliveryId| assignments.contains(&id.assignment);
         self.letters.retain(|(id, ..)| !gone(id));
-        self.publishing.retain(|id, _| !gone(id));
-        self.sending.retain(|_, sending| !gone(&sending.id));
-        self.bytes = self.sending.values().map(|sending| sending.record.payload_bytes()).sum();
+        for (_, publishing) in self.publishing.iter_mut().filter(|(id, _)| gone(id)) {
+            publishing.gone = true;
+        }
+        let answered: HashSet<u64> = self.resend.iter().map(|Reverse((_, token))| *token).collect();
+        let mut lost = Vec::new();
+        for (token, sending) in self.sending.iter_mut().filter(|(_, sending)| gone(&sending.id)) {
+            sending.gone = true;
+            // It is not sent again.
+            lost.extend(Some(*token).filter(|token| answered.contains(token)));
+        }
+        lost.into_iter().for_each(|token| self.lose(token));
+    }
+
+    /// Nothing more will be known of a record that is not sent again.
+    fn lose(&mut self, token: u64) {
+        let Some(sending) = self.take(token) else { return };
+        if let Some(publishing) = self.publishing.get_mut(&sending.id) {
+            publishing.lost(&sending.record.topic);
+        }
+        // It settles nothing: its partition is gone.
+        let _ = self.complete(sending.id);
     }
 
     /// When [`Self::send_again`] has something to do.

@@ -11,7 +11,7 @@ use crate::config::{Pattern, RetryPolicy, TopicName};
 use crate::delivery::buffer::{Account, Buffer};
 use crate::delivery::handler::Change;
 use crate::delivery::partition::Policy;
-use crate::delivery::ports::{Assigned, Instances, SendError};
+use crate::delivery::ports::{Assigned, Instances, Published, PublishedType, SendError};
 use crate::delivery::verdict::{Ending, ErrorKind, FaultKind};
 use crate::event::batch::BatchBuilder;
 use crate::event::{Outgoing, RecordBuilder, TopicPartition};
@@ -96,7 +96,13 @@ impl Observer for Counts {
         self.add(format!("tried {}", error_type.unwrap_or("ok")), tries);
     }
 
-    fn measured(&self, _: HandlerIndex, _: &[Tried]) {}
+    fn measured(&self, _: HandlerIndex, tried: &[Tried]) {
+        self.add("measured".into(), tried.len() as u64);
+    }
+
+    fn late(&self, _: HandlerIndex, _: &Tried) {
+        self.add("late".into(), 1);
+    }
 
     fn batch_fault(&self, _: HandlerIndex, _: &Ran) {
         self.add("batch fault".into(), 1);
@@ -120,9 +126,13 @@ impl Observer for Counts {
 
     fn partitions(&self, _: Vec<PartitionReport>) {}
 
-    fn published(&self, topic: &str, event_types: &[String], _: Duration, refused: bool) {
-        self.add(format!("published {refused}"), event_types.len() as u64);
-        self.add(format!("published {refused} to {topic}: {}", event_types.join(" ")), 1);
+    fn published(&self, batch: &Published) {
+        let whole = if batch.took.is_some() { "batch" } else { "part" };
+        for PublishedType { event_type, taken, refused } in &batch.records {
+            self.add("taken".into(), *taken);
+            self.add("refused".into(), *refused);
+            self.add(format!("{whole} to {}: {taken} and {refused} of {event_type}", batch.topic), 1);
+        }
     }
 }
 
@@ -344,7 +354,7 @@ fn an_ack_is_final_when_all_that_it_published_is_there() {
     assert_eq!((again, bench.counts.get("tried ok")), (second, 0), "one of two is not enough");
     bench.answer(again, Ok(()));
     bench.commit_of(1);
-    assert_eq!((bench.counts.get("tried ok"), bench.counts.get("published false")), (1, 2));
+    assert_eq!((bench.counts.get("tried ok"), bench.counts.get("taken")), (1, 2));
 }
 
 #[test]
@@ -386,10 +396,10 @@ fn what_the_broker_took_of_a_try_counts_though_it_refused_the_rest() {
     assert_eq!(letter.text_header("dlq_error_message"), Some("size"), "the first that was refused");
     bench.answer(token, Ok(()));
     bench.commit_of(1);
-    for batch in ["false to out: A C", "true to out: B", "true to other: D"] {
-        assert_eq!(bench.counts.get(&format!("published {batch}")), 1, "{batch}");
+    for batch in ["out: 1 and 0 of A", "out: 0 and 1 of B", "out: 1 and 0 of C", "other: 0 and 1 of D"] {
+        assert_eq!(bench.counts.get(&format!("batch to {batch}")), 1, "{batch}");
     }
-    assert_eq!(["published false", "published true"].map(|what| bench.counts.get(what)), [2, 2]);
+    assert_eq!(["taken", "refused"].map(|what| bench.counts.get(what)), [2, 2]);
     assert_eq!(["tried publish_rejected", "tried ok"].map(|what| bench.counts.get(what)), [1, 0], "one try");
 }
 
@@ -449,12 +459,62 @@ fn nothing_of_a_lost_partition_is_committed_and_late_endings_count_for_nobody() 
     bench.end(second, Ending::Ack, vec![]);
     bench.end(again, Ending::Ack, vec![]);
     bench.wait_for("tried ok", 2);
+    assert_eq!((bench.counts.get("measured"), bench.counts.get("late")), (2, 1));
     bench.signals.send(Signal::Shutdown).unwrap();
     let watermarks = bench.next("a close", |asked| match asked {
         Asked::Close(watermarks) => Some(watermarks),
         _ => None,
     });
     assert_eq!(watermarks, [(bench.assignment(), 1)]);
+}
+
+#[test]
+fn of_tries_that_ended_alike_those_that_came_too_late_are_not_measured() {
+    let bench = Bench::start(|_, handler| (handler.concurrency, handler.max_batch) = (1, 8));
+    bench.assign();
+    bench.records([0]);
+    let late = bench.run();
+    bench.readings.send(Reading::Revoked { assignments: vec![bench.assignment()], lost: true }).unwrap();
+    bench.next("a release", |asked| matches!(asked, Asked::Release(..)).then_some(()));
+    bench.assign();
+    bench.records(0..3);
+    bench.end(late.clone(), Ending::Skip, vec![]);
+    let batch = [bench.run(), late, bench.run(), bench.run()];
+    let tried = batch.map(|run| Tried { ending: Some(Ending::Ack), ..Tried::not_run(run) }).into();
+    bench.signals.send(Signal::Ran(0, Deployment::default(), Ran { tried, ..Ran::default() })).unwrap();
+    bench.wait_for("tried ok", 3);
+    assert_eq!((bench.counts.get("measured"), bench.counts.get("late")), (3, 2));
+}
+
+#[test]
+fn what_reaches_its_topic_after_its_partition_was_given_up_is_counted_and_settles_nothing() {
+    let bench = Bench::start(|_, handler| (handler.concurrency, handler.policy.retry.max_retries) = (3, 0));
+    bench.assign();
+    bench.records([0, 1, 2]);
+    let (whole, part, fails) = (bench.run(), bench.run(), bench.run());
+    bench.end(whole, Ending::Ack, vec![published(), published()]);
+    let [first, second] = [(); 2].map(|()| bench.sent().0);
+    bench.end(part, Ending::Ack, vec![published(), published(), published()]);
+    let [third, fourth, fifth] = [(); 3].map(|()| bench.sent().0);
+    bench.end(fails, error(), vec![]);
+    let (letter, _) = bench.sent();
+    bench.answer(first, Ok(()));
+    // It waits to be sent again, which it is not.
+    bench.answer(third, Err(SendError::Unavailable("away".into())));
+    bench.readings.send(Reading::Revoked { assignments: vec![bench.assignment()], lost: true }).unwrap();
+    bench.next("a release", |asked| matches!(asked, Asked::Release(..)).then_some(()));
+    bench.answer(second, Ok(()));
+    bench.answer(fourth, Ok(()));
+    bench.answer(fifth, Err(SendError::Unavailable("away".into())));
+    bench.answer(letter, Ok(()));
+    bench.wait_for("dead max_retries_exceeded boom", 1);
+    assert_eq!(bench.counts.get("batch to out: 2 and 0 of out"), 1);
+    assert_eq!(bench.counts.get("part to out: 1 and 0 of out"), 1, "as far as it is known");
+    assert_eq!((bench.counts.get("taken"), bench.counts.get("tried ok")), (3, 0));
+    // Nothing is left of it: an engine that ends waits for nobody.
+    bench.signals.send(Signal::Shutdown).unwrap();
+    bench.ended.recv_timeout(DEADLINE).unwrap();
+    assert!(bench.asked.try_iter().all(|asked| !matches!(asked, Asked::Send(..))), "nothing is sent again");
 }
 
 #[test]

@@ -69,6 +69,35 @@ fn a_record_that_is_too_large_for_its_topic_makes_a_dead_letter() {
 }
 
 #[test]
+fn a_batch_of_which_a_part_is_refused_is_timed_and_measured_as_a_whole() {
+    let stage = Stage::new(1);
+    let narrow = create_narrow(&stage, &names::unique("narrow"), 2000);
+    let wide = Topic::create_named(&stage.connection, &names::unique("wide"), 1);
+    let stage = stage.probe(Probe::named("probe").publishes(narrow.name()).publishes(wide.name()));
+    let host = stage.start();
+    let steps = format!("publish:{0};publish:{1};publish:{1}", narrow.name(), wide.name());
+    stage.topic.write([Record::event("Tried", &noise(5000)).key("a").header("probe", &steps)]);
+    stage.wait_final(1);
+    stage.topic.write([event("b", &steps)]);
+    stage.wait_final(2);
+
+    // Of each try: one record to the narrow topic, two to the wide one, and its report.
+    let is = |name: &str, labels: &[(&str, &str)], value: f64| {
+        host.wait_metric(&format!("kafka_eventbus_{name}"), labels, value, SOON);
+    };
+    for topic in [&narrow, &wide, &stage.results] {
+        is("publish_duration_count", &[("messaging_destination", topic.name())], 2.0);
+    }
+    is("batch_size_count", &[], 6.0);
+    is("batch_size_sum", &[], 8.0);
+    is("publish_errors_total", &[("messaging_destination", narrow.name())], 1.0);
+    for (topic, records) in [(&narrow, 1.0), (&wide, 4.0), (&stage.results, 2.0)] {
+        is("messages_published_total", &[("messaging_destination", topic.name())], records);
+        assert_eq!(topic.read().len() as f64, records);
+    }
+}
+
+#[test]
 fn a_topic_that_does_not_exist_makes_a_dead_letter() {
     let missing = names::unique("missing");
     // How long a topic that was created a moment ago may be unknown; 30 s unless set.
