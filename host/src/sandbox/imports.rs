@@ -86,8 +86,7 @@ impl GuestState {
             headers: headers.collect(),
             timestamp: None,
         };
-        let limits = self.settings.limits;
-        self.outbox().push(record, &limits).map_err(wasmtime::Error::new)?;
+        self.publishes(record).map_err(wasmtime::Error::new)?;
         Ok(Ok(()))
     }
 }

@@ -291,9 +291,12 @@ impl GuestState {
         self.log.at(index)
     }
 
-    /// The outbox of the event that the guest works on.
-    pub fn outbox(&mut self) -> &mut Outbox {
-        self.outboxes.of(self.index)
+    /// The event that the guest works on publishes this.
+    ///
+    /// # Errors
+    /// Where it is too much.
+    pub fn publishes(&mut self, record: Outgoing) -> Result<(), Stop> {
+        self.outboxes.push(self.index, record, &self.settings.limits)
     }
 
     /// A call of this import, which began then, is about to be answered.
@@ -342,45 +345,87 @@ impl WasiHttpView for GuestState {
 
 /// The outboxes of those events of a batch that have published, by their places.
 #[derive(Debug, Default)]
-pub struct Outboxes(Vec<(usize, Outbox)>);
+pub struct Outboxes {
+    of: Vec<(usize, Outbox)>,
+    /// What all of them take.
+    held: u64,
+}
+
+/// What the host keeps of what the events of one batch publish, in bytes: each may have that much, and hundreds may be in
+/// a batch.
+pub fn room(limits: &config::Limits) -> u64 {
+    limits.publish_bytes.max(8 << 20)
+}
+
+/// What records take in this process beside their bytes: their own, and for each header.
+const RECORD: u64 = 128;
+const HEADER: u64 = 64;
+
+/// What such records take.
+pub fn held(records: &[Outgoing]) -> u64 {
+    let one = |record: &Outgoing| {
+        let headers = HEADER.saturating_mul(record.headers.len() as u64);
+        RECORD.saturating_add(headers).saturating_add(record.payload_bytes() as u64)
+    };
+    records.iter().map(one).fold(0, u64::saturating_add)
+}
 
 impl Outboxes {
+    /// Keeps a record of this event for later.
+    ///
+    /// # Errors
+    /// Where it is one record, or one byte, too many for this event, or for all of them together.
     #[expect(clippy::indexing_slicing, reason = "a place that was just found or made")]
-    fn of(&mut self, index: usize) -> &mut Outbox {
+    pub fn push(&mut self, index: usize, record: Outgoing, limits: &config::Limits) -> Result<(), Stop> {
         // Mostly the last one.
-        let at = match self.0.iter().rposition(|(of, _)| *of == index) {
+        let at = match self.of.iter().rposition(|(of, _)| *of == index) {
             Some(at) => at,
             None => {
-                self.0.push((index, Outbox::default()));
-                self.0.len() - 1
+                self.of.push((index, Outbox::default()));
+                self.of.len() - 1
             }
         };
-        &mut self.0[at].1
+        let outbox = &mut self.of[at].1;
+        self.held = self.held.saturating_add(held(std::slice::from_ref(&record)));
+        outbox.push(record, limits)?;
+        let room = room(limits);
+        // One event alone is within its own limits. Several run again, each alone: none is to blame.
+        if self.of.len() > 1 && self.held > room {
+            let message = format!("more than {room} bytes published by the events of one batch together");
+            return Err(Stop { kind: FaultKind::PublishQuota, message });
+        }
+        Ok(())
     }
 
     /// What this event has published.
     pub fn take(&mut self, index: usize) -> Vec<Outgoing> {
-        let at = self.0.iter().position(|(of, _)| *of == index);
-        at.map(|at| self.0.swap_remove(at).1.records).unwrap_or_default()
+        let at = self.of.iter().position(|(of, _)| *of == index);
+        let records = at.map(|at| self.of.swap_remove(at).1.records).unwrap_or_default();
+        self.held = self.held.saturating_sub(held(&records));
+        records
     }
 }
 
 /// What a try has published: it leaves when the try ends in `ack`.
 #[derive(Debug, Default)]
-pub struct Outbox {
+struct Outbox {
     records: Vec<Outgoing>,
     bytes: u64,
+    headers: u64,
 }
 
 impl Outbox {
-    /// Keeps a record for later.
-    ///
-    /// # Errors
-    /// Where it is one record, or one byte, too many for this event.
-    pub fn push(&mut self, record: Outgoing, limits: &config::Limits) -> Result<(), Stop> {
+    fn push(&mut self, record: Outgoing, limits: &config::Limits) -> Result<(), Stop> {
         self.bytes = self.bytes.saturating_add(record.payload_bytes() as u64);
+        self.headers = self.headers.saturating_add(record.headers.len() as u64);
         if self.records.len() >= limits.publishes as usize || self.bytes > limits.publish_bytes {
             let message = format!("more than {} records or {} bytes published", limits.publishes, limits.publish_bytes);
+            return Err(Stop { kind: FaultKind::PublishQuota, message });
+        }
+        // Empty ones have no bytes, and take memory all the same.
+        let most = room(limits) / HEADER;
+        if self.headers > most {
+            let message = format!("more than {most} headers published");
             return Err(Stop { kind: FaultKind::PublishQuota, message });
         }
         self.records.push(record);
