@@ -115,12 +115,8 @@ fn write_events(topic: &Topic) -> Written {
 }
 
 fn write(folder: &Path, case: &Case) {
-    let file = folder.join(format!("{}.wasm", case.name));
-    let beside = file.with_extension("new");
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&beside, case.component()))
-        .and_then(|()| fs::rename(&beside, &file))
-        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    case.put(&folder.join(format!("{}.wasm", case.name)));
 }
 
 fn reconfigure(host: &mut Host, configuration: &str) {
