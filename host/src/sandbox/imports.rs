@@ -7,8 +7,9 @@ use wasmtime::component::{HasSelf, Linker};
 use super::bindings::since_v0_1::packed::sandbus::handler::batch;
 use super::bindings::since_v0_1::sandbus::handler as wit;
 use super::fault::Stop;
-use super::ports::{GuestMetric, GuestValue, LogLevel, Refusal, excerpt};
+use super::ports::{GuestMetric, GuestValue, LogLevel, Refusal};
 use super::state::GuestState;
+use super::text::excerpt;
 use crate::delivery::verdict::FaultKind;
 use crate::event::Outgoing;
 

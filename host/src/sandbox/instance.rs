@@ -15,6 +15,7 @@ use super::frame::{self, Frame};
 use super::lowered::Lowered;
 use super::meter::{Meter, Metered};
 use super::state::{GuestState, HandlerSettings, held, room};
+use super::text;
 use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::ports::{HostCalls, Ran, Tried, Try};
 use crate::delivery::verdict::{Ending, ErrorKind, FaultKind};
@@ -377,8 +378,11 @@ impl Instance {
             Ok(typed::Verdict::Ack) => Ending::Ack,
             Ok(typed::Verdict::Skip) => Ending::Skip,
             Ok(typed::Verdict::Retry(after)) => Ending::Retry(after.map(Duration::from_millis)),
-            Ok(typed::Verdict::DeadLetter(reason)) => Ending::DeadLetter(reason),
-            Err(error) => Ending::Error { kind: ErrorKind::from_guest(&error.kind), message: error.message },
+            Ok(typed::Verdict::DeadLetter(reason)) => Ending::DeadLetter(text::message(reason)),
+            Err(error) => {
+                let kind = ErrorKind::from_guest(&error.kind);
+                Ending::Error { kind, message: text::message(error.message) }
+            }
         })
     }
 }

@@ -17,6 +17,7 @@ use super::limiter::Limiter;
 use super::meter::Meter;
 use super::output::LogOutput;
 use super::ports::{GuestSink, LogLevel};
+use super::text::plain_with_tabs;
 use crate::config;
 use crate::delivery::ports::{HostCalls, Try};
 use crate::delivery::verdict::FaultKind;
@@ -152,7 +153,7 @@ impl LogBook {
         self.current().batch.as_ref().is_some_and(|batch| index < batch.len())
     }
 
-    /// Writes a line, with control characters escaped.
+    /// Writes a line, without what a terminal obeys: a line feed would forge another.
     ///
     /// # Errors
     /// Where it is one line, or one byte, too many for this event.
@@ -170,7 +171,7 @@ impl LogBook {
             return Err(self.too_much());
         }
         let run = current.batch.as_ref().and_then(|batch| batch.get(index));
-        self.settings.sink.log(run, level, &escaped(line));
+        self.settings.sink.log(run, level, &plain_with_tabs(line));
         Ok(())
     }
 
@@ -184,19 +185,6 @@ impl LogBook {
     fn exceeded(&self) -> Option<Stop> {
         self.exceeded.load(Ordering::Relaxed).then(|| self.too_much())
     }
-}
-
-/// Terminals obey control characters, and a line feed would forge a line.
-fn escaped(line: &str) -> String {
-    let mut escaped = String::with_capacity(line.len());
-    for character in line.chars() {
-        if character.is_control() && character != '\t' {
-            escaped.extend(character.escape_default());
-        } else {
-            escaped.push(character);
-        }
-    }
-    escaped
 }
 
 /// A store's data.
@@ -430,15 +418,5 @@ impl Outbox {
         }
         self.records.push(record);
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escaped;
-
-    #[test]
-    fn control_characters_do_not_reach_a_terminal() {
-        assert_eq!(escaped("a\n\u{1b}[31mred\u{9b}\tend é"), "a\\n\\u{1b}[31mred\\u{9b}\tend é");
     }
 }
