@@ -85,6 +85,30 @@ fn handles_are_bounded() {
 }
 
 #[test]
+fn what_the_host_does_for_a_guest_is_none_of_its_cpu() {
+    let memory = r#"(memory (export "memory") 64)"#;
+    // The host escapes a million control characters, for longer than they take to be read.
+    let log = "(loop $more (call $log (i32.const 0) (i32.const 1048576) (i32.const 1000000)) (br $more))";
+    let keys = "cpu_time = \"50ms\"\ntimeout = \"2s\"\nlimits.logs = 1000000\nlimits.log_bytes = \"1GiB\"";
+    stopped(&guest(memory, "", log), keys, FaultKind::Timeout);
+    // What it does itself is.
+    stopped(&guest(memory, "", "(loop $more (br $more))"), keys, FaultKind::CpuTime);
+}
+
+#[test]
+fn what_a_guest_says_of_its_failure_is_bounded() {
+    // Functions have the names that their author gives them.
+    let name = "x".repeat(90_000);
+    let parts = format!("(func ${name} unreachable)");
+    let message = stopped(&guest(MEMORY, &parts, &format!("(call ${name})")), "", FaultKind::Trap);
+    assert!(message.contains("unreachable") && message.contains(" in xxx") && message.len() < 1000, "{message}");
+    let sandbox = Sandbox::without_reserve(4, 20_000).unwrap();
+    let import = format!("(component (import \"{}\" (func)))", "a-".repeat(40_000));
+    let refused = load(&sandbox, &wat::parse_str(import).unwrap(), "").err().unwrap();
+    assert!(refused.len() < 2000, "{} bytes: {refused:.1000}", refused.len());
+}
+
+#[test]
 fn no_socket_is_made() {
     // Each is refused, with `access-denied`: the error's place is 1, and so is its number.
     let refused = "(call $socket (i32.const 0) (i32.const 2048))
@@ -106,7 +130,8 @@ fn bytes_that_pass_to_the_host_are_bounded() {
 #[test]
 fn what_it_begins_with_is_bounded_when_it_is_loaded() {
     let sandbox = Sandbox::without_reserve(4, 20_000).unwrap();
-    let refused = |bytes: &[u8]| match load(&sandbox, bytes, "") {
+    // A busy machine takes seconds of wall clock for one of CPU.
+    let refused = |bytes: &[u8]| match load(&sandbox, bytes, "timeout = \"60s\"") {
         Ok(_) => panic!("it was loaded"),
         Err(error) => error,
     };
