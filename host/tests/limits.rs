@@ -10,6 +10,8 @@ use sandbus::sandbox::Sandbox;
 
 #[path = "limits/guest.rs"]
 mod guest;
+#[path = "limits/isolation.rs"]
+mod isolation;
 #[path = "limits/publishing.rs"]
 mod publishing;
 
