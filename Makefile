@@ -18,7 +18,7 @@ help:
 	@echo 'make telemetry-cost  what metrics and tracing cost, on and off by turns; COST="--rounds 10" are options of sandbus bench'
 	@echo 'make chaos    harm hosts, brokers and network for MINUTES=10, and compare everything; SEED=N repeats a run'
 	@echo 'make soak     hostile and good handlers together for MINUTES=60: nothing is lost, and memory is flat'
-	@echo 'make fuzz     feed TARGET=answer, component, configuration, event or json_line with bytes of any kind for MINUTES=10'
+	@echo 'make fuzz     feed TARGET=answer, component, configuration, event, json_line or returned with bytes of any kind for MINUTES=10'
 	@echo 'make peers    measure other ways to handle events on a real Kafka; RECORDS=1000000'
 	@echo 'make scaling  measure cores, handlers, partitions, payloads, headers, memory and start; tables and plots; SCALING="..."'
 	@echo 'make languages  measure the probe of each language: size, builds, calls, memory; writes docs/languages.md'

@@ -3,8 +3,8 @@
 //! Two drive these functions: libFuzzer, for as long as is wished (`make fuzz`, which needs a nightly compiler), and
 //! `host/tests/fuzz.rs`, for some seconds in each run of the tests. Both begin with the files in `corpus/`.
 
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sandbus::config::{Config, redrive_topic};
 use sandbus::delivery::dead_letter::letter::Letter;
@@ -12,27 +12,31 @@ use sandbus::delivery::incoming::Incoming;
 use sandbus::delivery::partition::HandlerIndex;
 use sandbus::delivery::ports::Try;
 use sandbus::delivery::scheduler::DeliveryId;
-use sandbus::delivery::verdict::Ending;
+use sandbus::delivery::verdict::{Ending, FaultKind};
 use sandbus::event::json_lines::{self, ParsedLine};
 use sandbus::event::{Event, Record, RecordBuilder, redrive};
 use sandbus::sandbox::Sandbox;
+use sandbus::sandbox::component::Component;
 use sandbus::sandbox::frame::read_answer;
 use sandbus::sandbox::pool::Worker;
 use sandbus::sandbox::ports::{GuestMetric, GuestSink, LogLevel, Refusal};
 use sandbus::sandbox::state::HandlerSettings;
 use sandbus::telemetry::trace_context::TraceParent;
 use tokio::runtime::{Builder, Runtime};
+use wit_component::{StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
 
 /// A target's name, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("answer", answer),
     ("component", component),
     ("configuration", configuration),
     ("event", event),
     ("json_line", json_line),
+    ("returned", returned),
 ];
 
 /// Bytes as somebody wrote them, taken apart.
@@ -115,6 +119,9 @@ pub fn event(bytes: &[u8]) {
             Incoming::Event(event) | Incoming::Again(event, _) => {
                 assert!((1..=256).contains(&event.event_type().len()), "{:?}", event.event_type());
                 assert!(!event.id().is_empty());
+                if topic == "t" {
+                    both_ways(&event);
+                }
             }
             Incoming::Undecodable(..) | Incoming::Mark(_) => {}
         }
@@ -151,12 +158,127 @@ impl GuestSink for Silent {
     }
 }
 
+/// The probe, which publishes each event on as it sees it, by the typed way and by the packed way.
+fn probes() -> &'static (Mutex<[Worker; 2]>, Runtime) {
+    static PROBES: OnceLock<(Mutex<[Worker; 2]>, Runtime)> = OnceLock::new();
+    PROBES.get_or_init(|| {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let file = here.ancestors().map(|folder| folder.join("target/components/probe-rust.wasm"));
+        let file = file.into_iter().find(|file| file.exists()).expect("a built probe: run `make build`");
+        let text = format!(
+            "[handlers]\n[[handler]]\nname = \"h\"\ncomponent = {file:?}\ntimeout = \"60s\"\ncpu_time = \"60s\"\n\
+             [handler.config]\nresults = \"seen\"\n[handler.grants]\npublish = [\"seen\"]"
+        );
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let sandbox = Sandbox::without_reserve(4, 20_000).expect("a sandbox");
+        let worker = |typed| {
+            let settings = HandlerSettings { typed, ..settings(&text, here) };
+            let settings = Arc::new(settings);
+            let component = runtime.block_on(sandbox.load(&file, &settings)).unwrap_or_else(|error| panic!("{error}"));
+            Worker::new(Arc::new(component), settings)
+        };
+        (Mutex::new([worker(true), worker(false)]), runtime)
+    })
+}
+
+/// What a handler sees of an event is the same by both ways, and so is what comes of it.
+fn both_ways(event: &Event) {
+    // It would wait, or compute, or end in a message that names a time.
+    if event.record.headers().any(|(name, _)| name == b"probe") {
+        return;
+    }
+    let (workers, runtime) = probes();
+    let mut workers = workers.lock().unwrap_or_else(PoisonError::into_inner);
+    let [typed, packed] = workers.each_mut().map(|worker| {
+        let run = Try { id: DeliveryId::none(), attempt: 1, lane: None, event: event.clone() };
+        let mut ran = runtime.block_on(worker.run(vec![run]));
+        let tried = ran.tried.pop().expect("a try");
+        let of_instance = |name: &[u8]| name == b"probe_instance" || name == b"probe_sequence";
+        let published = tried.outbox.into_iter().map(|mut record| {
+            record.headers.retain(|(name, _)| !of_instance(name));
+            record
+        });
+        (tried.ending.expect("an ending"), published.collect::<Vec<_>>())
+    });
+    assert_eq!(typed, packed, "by the typed way and by the packed way");
+    let seen = typed.1.first().map(|seen| (seen.key.as_deref(), seen.value.as_deref()));
+    if typed.0 == Ending::Ack {
+        assert_eq!(seen, Some((event.record.key(), event.record.value())));
+    }
+}
+
+/// A guest that answers, by the typed way, with what stands in the event's value: where its verdict is, in four bytes, and
+/// what stands from 1024 on.
+fn puppet() -> Vec<u8> {
+    let text = r#"(module
+        (memory (export "memory") 2)
+        (global $next (mut i32) (i32.const 16384))
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+            (local $at i32)
+            (local.set $at (i32.and
+                (i32.add (global.get $next) (i32.sub (local.get 2) (i32.const 1)))
+                (i32.sub (i32.const 0) (local.get 2))))
+            (global.set $next (i32.add (local.get $at) (local.get 3)))
+            (local.get $at))
+        (func (export "sandbus:handler/descriptor@0.1.0#describe") (result i32) (i32.const 32))
+        (data (i32.const 32) "\40\00\00\00\01\00\00\00\00\00\00\00\00\00\00\00")
+        (data (i32.const 64) "\48\00\00\00\01\00\00\00*")
+        (func (export "sandbus:handler/typed@0.1.0#handle") (param i32) (result i32)
+            (if (i32.lt_u (i32.load offset=60 (local.get 0)) (i32.const 4)) (then unreachable))
+            (memory.copy
+                (i32.const 1024)
+                (i32.add (i32.load offset=56 (local.get 0)) (i32.const 4))
+                (i32.sub (i32.load offset=60 (local.get 0)) (i32.const 4)))
+            (i32.load (i32.load offset=56 (local.get 0)))))"#;
+    let mut module = wat::parse_str(text).expect("a module");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let wit = here.ancestors().map(|folder| folder.join("wit")).find(|folder| folder.join("handler.wit").exists());
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(wit.expect("the contract")).expect("the contract");
+    let world = resolve.select_world(&[package], Some("handler")).expect("its world");
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).expect("a world that fits");
+    module
+}
+
+/// What a guest returns by the typed way, whatever it is.
+pub fn returned(bytes: &[u8]) {
+    static PUPPET: OnceLock<Arc<Component>> = OnceLock::new();
+    let Loader { sandbox, runtime, settings, folder } = loader();
+    let component = PUPPET.get_or_init(|| {
+        let file = folder.path().join("puppet.wasm");
+        std::fs::write(&file, puppet()).expect("a file");
+        let loaded = runtime.block_on(sandbox.load(&file, settings));
+        Arc::new(loaded.unwrap_or_else(|error| panic!("{error}")))
+    });
+    let record = RecordBuilder::new("t".into(), 0, 0, 0).value(Some(bytes)).build();
+    let Ok(event) = Event::decode(record) else { return };
+    let batch = vec![Try { id: DeliveryId::none(), attempt: 1, lane: None, event }];
+    let ran = runtime.block_on(Worker::new(component.clone(), settings.clone()).run(batch));
+    let [tried] = &ran.tried[..] else { panic!("{} tries", ran.tried.len()) };
+    match tried.ending.as_ref().expect("an ending") {
+        Ending::Fault { kind, message } => {
+            assert!(
+                matches!(kind, FaultKind::Trap | FaultKind::BadResult | FaultKind::ResultSize),
+                "{kind}: {message}"
+            );
+        }
+        ending => assert!(ending.message().chars().count() <= 1000),
+    }
+}
+
 /// What components are loaded with.
 struct Loader {
     sandbox: Sandbox,
     runtime: Runtime,
     settings: Arc<HandlerSettings>,
     folder: tempfile::TempDir,
+}
+
+/// Of the only handler of such a configuration.
+fn settings(text: &str, folder: &Path) -> HandlerSettings {
+    let config = Config::from_text(text, folder, std::iter::empty::<(String, String)>());
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    HandlerSettings::new(config.handlers.first().expect("a handler"), Arc::new(Silent))
 }
 
 fn loader() -> &'static Loader {
@@ -166,10 +288,7 @@ fn loader() -> &'static Loader {
         let text = "[handlers]\n[[handler]]\nname = \"h\"\ncomponent = \"h.wasm\"\ncpu_time = \"50ms\"\ntimeout = \"1s\"\n\
                     memory = \"4MiB\"";
         std::fs::write(folder.path().join("h.wasm"), "").expect("a file");
-        let config = Config::from_text(text, folder.path(), std::iter::empty::<(String, String)>());
-        let config = config.unwrap_or_else(|error| panic!("{error}"));
-        let handler = config.handlers.first().expect("a handler");
-        let settings = Arc::new(HandlerSettings::new(handler, Arc::new(Silent)));
+        let settings = Arc::new(settings(text, folder.path()));
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         Loader { sandbox: Sandbox::without_reserve(4, 20_000).expect("a sandbox"), runtime, settings, folder }
     })

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
+use crate::sandbox::text::plain_lines;
 
 mod bench;
 mod build;
@@ -104,6 +105,7 @@ pub fn main() -> ExitCode {
     };
     if let Some(message) = message {
         // Nobody may be reading any more.
+        let message = plain_lines(&message);
         let _ = writeln!(std::io::stderr(), "sandbus: {message}");
     }
     ExitCode::from(status)

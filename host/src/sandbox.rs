@@ -37,6 +37,7 @@ pub mod pool;
 pub mod ports;
 pub mod preview1;
 pub mod state;
+pub mod text;
 
 use cache::Cache;
 use code::Known;

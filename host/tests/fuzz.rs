@@ -134,7 +134,12 @@ fn configurations() {
 
 #[test]
 fn events() {
-    run("event", 100_000);
+    run("event", 50_000);
+}
+
+#[test]
+fn returned_values() {
+    run("returned", 50_000);
 }
 
 #[test]

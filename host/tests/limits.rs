@@ -5,126 +5,23 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
 
-use std::path::Path;
-use std::sync::Arc;
-
-use sandbus::app::handlers;
-use sandbus::config::Config;
-use sandbus::delivery::ports::Try;
-use sandbus::delivery::scheduler::DeliveryId;
 use sandbus::delivery::verdict::{Ending, FaultKind};
-use sandbus::event::{Event, RecordBuilder};
 use sandbus::sandbox::Sandbox;
-use sandbus::sandbox::pool::Worker;
-use sandbus::sandbox::ports::{GuestMetric, GuestSink, LogLevel, Refusal};
-use sandbus::sandbox::state::HandlerSettings;
-use tokio::runtime::Runtime;
-use wit_component::{StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
 
-struct Silent;
+#[path = "limits/guest.rs"]
+mod guest;
+#[path = "limits/isolation.rs"]
+mod isolation;
+#[path = "limits/publishing.rs"]
+mod publishing;
 
-impl GuestSink for Silent {
-    fn log(&self, _: Option<&Try>, _: LogLevel, _: &str) {}
-
-    fn metric(&self, _: &GuestMetric<'_>) -> Result<(), Refusal> {
-        Ok(())
-    }
-}
-
-/// The few functions of WASI that guests here call.
-const WASI: [&str; 2] = [
-    "package wasi:sockets@0.2.0;
-    interface network {
-        enum ip-address-family { ipv4, ipv6 }
-        enum error-code {
-            unknown, access-denied, not-supported, invalid-argument, out-of-memory, timeout, concurrency-conflict,
-            not-in-progress, would-block, invalid-state, new-socket-limit, address-not-bindable, address-in-use,
-            remote-unreachable, connection-refused, connection-reset, connection-aborted, datagram-too-large,
-            name-unresolvable, temporary-resolver-failure, permanent-resolver-failure,
-        }
-    }
-    interface tcp { resource tcp-socket; }
-    interface tcp-create-socket {
-        use network.{ip-address-family, error-code};
-        use tcp.{tcp-socket};
-        create-tcp-socket: func(address-family: ip-address-family) -> result<tcp-socket, error-code>;
-    }",
-    "package test:guests;
-    world guest {
-        include sandbus:handler/packed-handler@0.1.0;
-        import wasi:clocks/monotonic-clock@0.2.0;
-        import wasi:sockets/tcp-create-socket@0.2.0;
-    }",
-];
-
-/// A module that does this with an event, and then acks it. It may need further `parts`, and a first `memory`.
-fn guest(memory: &str, parts: &str, code: &str) -> Vec<u8> {
-    // An answer of one verdict, `ack`.
-    let answer = r"SBVD\01\00\18\00\20\00\00\00\01\00\00\00\38\00\00\00\00\00\00\00\01\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\ff\ff\ff\ff\00\00\00\00\ff\ff\ff\ff";
-    let text = format!(
-        r#"(module
-            (import "sandbus:handler/logging@0.1.0" "log" (func $log (param i32 i32 i32)))
-            (import "wasi:clocks/monotonic-clock@0.2.0" "subscribe-duration" (func $subscribe (param i64) (result i32)))
-            (import "wasi:sockets/tcp-create-socket@0.2.0" "create-tcp-socket" (func $socket (param i32 i32)))
-            {memory}
-            {parts}
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
-            (func (export "sandbus:handler/packed@0.1.0#handle") (param i32 i32) (result i32) {code} (i32.const 16))
-            (func (export "sandbus:handler/descriptor@0.1.0#describe") (result i32) (i32.const 32))
-            (data (i32.const 16) "\00\04\00\00\38\00\00\00")
-            (data (i32.const 32) "\40\00\00\00\01\00\00\00\00\00\00\00\00\00\00\00")
-            (data (i32.const 64) "\48\00\00\00\01\00\00\00*")
-            (data (i32.const 1024) "{answer}"))"#
-    );
-    let mut module = wat::parse_str(text).unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut resolve = Resolve::default();
-    resolve.push_dir(root.join("wit")).unwrap();
-    resolve.push_dir(root.join("guest-sdk/wit")).unwrap();
-    let [sockets, world] = WASI;
-    resolve.push_str("sockets.wit", sockets).unwrap();
-    let package = resolve.push_str("world.wit", world).unwrap();
-    let world = resolve.select_world(&[package], Some("guest")).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
-    module
-}
+use guest::{guest, load};
 
 const MEMORY: &str = r#"(memory (export "memory") 4)"#;
 
 /// Grows this by so much, until it cannot; then it traps, as a language's runtime does.
 fn grow(what: &str) -> String {
     format!("(loop $more (br_if $more (i32.ne ({what}) (i32.const -1)))) unreachable")
-}
-
-/// A loaded guest. The runtime ends last.
-struct Guest {
-    worker: Worker,
-    runtime: Runtime,
-}
-
-fn load(sandbox: &Sandbox, bytes: &[u8], keys: &str) -> Result<Guest, String> {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("guest.wasm");
-    std::fs::write(&file, bytes).unwrap();
-    let path = toml::Value::String(file.to_str().unwrap().to_owned());
-    let text = format!("[handlers]\n[[handler]]\nname = \"guest\"\ncomponent = {path}\n{keys}\n");
-    let config = Config::from_text(&text, &folder.path().join("none"), std::iter::empty::<(String, String)>());
-    let config = config.unwrap_or_else(|error| panic!("{error}"));
-    let handler = config.handlers.first().unwrap();
-    let settings = Arc::new(HandlerSettings::new(handler, Arc::new(Silent)));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let loaded = runtime.block_on(handlers::load_one(sandbox, handler, settings.clone()))?;
-    Ok(Guest { worker: Worker::new(loaded.component, settings), runtime })
-}
-
-impl Guest {
-    fn run(&mut self) -> Ending {
-        let event = Event::decode(RecordBuilder::new("t".into(), 0, 0, 0).build()).unwrap();
-        let batch = vec![Try { id: DeliveryId::none(), attempt: 1, lane: None, event }];
-        let ran = self.runtime.block_on(self.worker.run(batch));
-        ran.tried[0].ending.clone().unwrap()
-    }
 }
 
 fn ending(bytes: &[u8], keys: &str) -> Ending {
@@ -190,6 +87,30 @@ fn handles_are_bounded() {
 }
 
 #[test]
+fn what_the_host_does_for_a_guest_is_none_of_its_cpu() {
+    let memory = r#"(memory (export "memory") 64)"#;
+    // The host escapes a million control characters, for longer than they take to be read.
+    let log = "(loop $more (call $log (i32.const 0) (i32.const 1048576) (i32.const 1000000)) (br $more))";
+    let keys = "cpu_time = \"50ms\"\ntimeout = \"2s\"\nlimits.logs = 1000000\nlimits.log_bytes = \"1GiB\"";
+    stopped(&guest(memory, "", log), keys, FaultKind::Timeout);
+    // What it does itself is.
+    stopped(&guest(memory, "", "(loop $more (br $more))"), keys, FaultKind::CpuTime);
+}
+
+#[test]
+fn what_a_guest_says_of_its_failure_is_bounded() {
+    // Functions have the names that their author gives them.
+    let name = "x".repeat(90_000);
+    let parts = format!("(func ${name} unreachable)");
+    let message = stopped(&guest(MEMORY, &parts, &format!("(call ${name})")), "", FaultKind::Trap);
+    assert!(message.contains("unreachable") && message.contains(" in xxx") && message.len() < 1000, "{message}");
+    let sandbox = Sandbox::without_reserve(4, 20_000).unwrap();
+    let import = format!("(component (import \"{}\" (func)))", "a-".repeat(40_000));
+    let refused = load(&sandbox, &wat::parse_str(import).unwrap(), "").err().unwrap();
+    assert!(refused.len() < 2000, "{} bytes: {refused:.1000}", refused.len());
+}
+
+#[test]
 fn no_socket_is_made() {
     // Each is refused, with `access-denied`: the error's place is 1, and so is its number.
     let refused = "(call $socket (i32.const 0) (i32.const 2048))
@@ -211,7 +132,8 @@ fn bytes_that_pass_to_the_host_are_bounded() {
 #[test]
 fn what_it_begins_with_is_bounded_when_it_is_loaded() {
     let sandbox = Sandbox::without_reserve(4, 20_000).unwrap();
-    let refused = |bytes: &[u8]| match load(&sandbox, bytes, "") {
+    // A busy machine takes seconds of wall clock for one of CPU.
+    let refused = |bytes: &[u8]| match load(&sandbox, bytes, "timeout = \"60s\"") {
         Ok(_) => panic!("it was loaded"),
         Err(error) => error,
     };

@@ -45,6 +45,8 @@ pub enum Source {
     Text,
     /// The probe, told to take these steps.
     Probe(&'static str),
+    /// No file at all: a named pipe that nobody writes to.
+    Pipe,
 }
 
 /// How a case ends.
@@ -74,6 +76,15 @@ impl Ends {
     }
 }
 
+/// A named pipe.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn pipe(path: &Path) -> std::io::Result<()> {
+    let made = std::process::Command::new("mkfifo").arg(path).status()?;
+    if made.success() { Ok(()) } else { Err(std::io::Error::other(format!("mkfifo ended with {made}"))) }
+}
+
 /// What the handlers of all cases are configured with.
 #[derive(Debug, Clone, Copy)]
 pub struct Stage<'a> {
@@ -89,6 +100,21 @@ pub struct Stage<'a> {
 pub const TRIES: usize = 2;
 
 impl Case {
+    /// Puts its file into the place of another at once, as `mv` does.
+    ///
+    /// # Panics
+    /// When that cannot be written.
+    #[track_caller]
+    pub fn put(&self, file: &Path) {
+        let beside = file.with_extension("new");
+        let made = match self.source {
+            Source::Pipe => pipe(&beside),
+            Source::Text | Source::Probe(_) => std::fs::write(&beside, self.component()),
+        };
+        let put = made.and_then(|()| std::fs::rename(&beside, file));
+        put.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    }
+
     /// Its component.
     ///
     /// # Panics
@@ -97,6 +123,7 @@ impl Case {
     #[track_caller]
     pub fn component(&self) -> Vec<u8> {
         match self.source {
+            Source::Pipe => panic!("{} is no file", self.name),
             Source::Probe(_) => std::fs::read(crate::host::built::component("probe-rust")).expect("a built probe"),
             Source::Text => {
                 let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("hostile").join(format!("{}.wat", self.name));
@@ -143,7 +170,7 @@ impl Case {
         let event = crate::Record::event(self.name, "{}").key(format!("key-{number}"));
         match self.source {
             Source::Probe(steps) => event.header("probe", steps),
-            Source::Text => event,
+            Source::Text | Source::Pipe => event,
         }
     }
 }

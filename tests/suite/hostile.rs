@@ -5,6 +5,7 @@
 //! the good handler has acknowledged each of its events once and in order, and the host holds what it held before.
 
 mod document;
+mod messages;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -31,6 +32,9 @@ const MORE_THREADS: usize = 4;
 const MORE_MEMORY: u64 = 400 << 20;
 /// What it may hold at once: the memories of a dozen guests, and what they had compiled.
 const PEAK_MEMORY: u64 = 1 << 30;
+
+/// Of the host's log, in bytes. Guests' own lines are bounded by `limits.log_bytes`, and none here logs one that long.
+const LONGEST_LINE: usize = 4 << 10;
 
 const ERRORS: &str = "kafka_eventbus_handler_errors_total";
 const FAULTS: &str = "sandbus_handler_faults_total";
@@ -100,6 +104,7 @@ fn whatever_components_do_the_good_one_goes_on_and_the_host_holds_no_more_than_b
     assert_good_is_complete(&stage, &host);
     assert_nothing_was_published(&topics);
     assert_no_line_is_forged(&host);
+    assert_no_line_is_long(&host);
     let ended = host.terminate(Duration::from_secs(30));
     assert!(ended.success(), "the host ended with {ended}");
 }
@@ -115,12 +120,8 @@ fn write_events(topic: &Topic) -> Written {
 }
 
 fn write(folder: &Path, case: &Case) {
-    let file = folder.join(format!("{}.wasm", case.name));
-    let beside = file.with_extension("new");
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&beside, case.component()))
-        .and_then(|()| fs::rename(&beside, &file))
-        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    case.put(&folder.join(format!("{}.wasm", case.name)));
 }
 
 fn reconfigure(host: &mut Host, configuration: &str) {
@@ -308,6 +309,15 @@ fn assert_nothing_was_published(topics: &Topics) {
     for topic in [&topics.granted, &topics.forbidden] {
         assert_eq!(topic.read().len(), 0, "records in {}", topic.name());
     }
+}
+
+/// Whatever guests say of themselves: of their failures, their reasons, their functions.
+fn assert_no_line_is_long(host: &Host) {
+    let lines = host.log();
+    let longest = lines.iter().max_by_key(|line| line.len()).expect("it has logged");
+    assert!(longest.len() <= LONGEST_LINE, "a line of {} bytes: {longest:.400}", longest.len());
+    let escapes = lines.iter().find(|line| line.chars().any(char::is_control));
+    assert_eq!(escapes, None, "a line that a terminal obeys");
 }
 
 /// What guests log is one line each, without anything that a terminal obeys.

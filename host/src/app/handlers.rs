@@ -19,6 +19,7 @@ use crate::sandbox::compile::apart::{Apart, Bounds};
 use crate::sandbox::component::Component;
 use crate::sandbox::ports::GuestSink;
 use crate::sandbox::state::HandlerSettings;
+use crate::sandbox::text;
 use crate::telemetry::Telemetry;
 use crate::telemetry::guest::HandlerSink;
 
@@ -124,7 +125,7 @@ impl Loader {
     /// # Errors
     /// Where it cannot be read.
     pub fn digest(&self, component: &Path) -> Result<Arc<str>, String> {
-        self.sandbox.digest(component).map_err(|error| error.to_string())
+        self.sandbox.digest(component).map_err(|error| text::reason(&error.to_string()))
     }
 }
 
@@ -211,7 +212,8 @@ pub async fn load_one(
     settings: Arc<HandlerSettings>,
 ) -> Result<LoadedHandler, String> {
     let started = Instant::now();
-    let component = sandbox.load(&handler.component, &settings).await.map_err(|error| error.to_string())?;
+    let component = sandbox.load(&handler.component, &settings).await;
+    let component = component.map_err(|error| text::reason(&error.to_string()))?;
     let events = match &handler.events {
         Some(events) => events.clone(),
         None if component.events.is_empty() => {

@@ -11,6 +11,7 @@ use crate::app::handlers::{self, LoadedHandler};
 use crate::config::{Config, places};
 use crate::sandbox::ports::{GuestMetric, GuestSink, LogLevel, Refusal};
 use crate::sandbox::state::HandlerSettings;
+use crate::sandbox::text::{plain, plain_json};
 use crate::toolchain::{Language, Readiness, readiness};
 
 /// Check a configuration with all its components, or one component, without Kafka
@@ -49,7 +50,7 @@ impl Check {
         let loaded = load(&config).map_err(|errors| wrong(errors.join("\n")))?;
         if self.json {
             let handlers: Vec<_> = loaded.iter().map(as_json).collect();
-            return print_line(&json!({ "handlers": handlers }).to_string());
+            return print_line(&plain_json(&json!({ "handlers": handlers }).to_string()));
         }
         for handler in &loaded {
             print_line(&as_text(handler))?;
@@ -135,13 +136,13 @@ fn as_json(handler: &LoadedHandler) -> serde_json::Value {
 }
 
 fn as_text(handler: &LoadedHandler) -> String {
-    let attributes: Vec<_> = handler.component.attributes.iter().map(|(n, v)| format!("{n} {v}")).collect();
+    let attributes: Vec<_> = handler.component.attributes.iter().map(|(n, v)| plain(&format!("{n} {v}"))).collect();
     format!(
         "{}\n  component  {}\n  digest     sha256:{}\n  events     {}\n  built with {}",
         handler.config.name,
         handler.config.component.display(),
         handler.component.digest,
-        patterns(handler).join(" "),
+        plain(&patterns(handler).join(" ")),
         if attributes.is_empty() { "(it does not say)".into() } else { attributes.join(", ") },
     )
 }

@@ -2,6 +2,7 @@
 //! never becomes narrower.
 
 use super::{Failure, print_line};
+use crate::sandbox::text::plain;
 
 /// Rows that are held at once.
 const PORTION: usize = 500;
@@ -60,10 +61,4 @@ impl Table {
         let cells = row.iter().zip(&self.widths).map(|(cell, width)| format!("{cell:width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     }
-}
-
-/// A stranger's text on one line of a terminal: what would command it is escaped.
-pub(super) fn plain(text: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(escape).collect()
 }

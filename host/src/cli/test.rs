@@ -19,6 +19,7 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::pool::Worker;
 use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal};
 use crate::sandbox::state::HandlerSettings;
+use crate::sandbox::text::{plain_json, plain_lines};
 use crate::telemetry::guest::check as check_metric;
 
 /// Run events through a handler without Kafka, and show what it does with each
@@ -208,18 +209,22 @@ impl Session {
 
     fn note(&self, at: &str, verdict: &str, message: &str) -> Done {
         if self.json {
-            return print_line(&json!({ "event": at, "verdict": verdict, "message": message }).to_string());
+            let note = json!({ "event": at, "verdict": verdict, "message": message });
+            return print_line(&plain_json(&note.to_string()));
         }
-        print_line(&format!("{at}  {verdict}: {message}"))
+        print_line(&plain_lines(&format!("{at}  {verdict}: {message}")))
     }
 
     fn show(&self, tried: &Tried, ending: &Ending) -> Done {
         let shown = Shown::of(tried, ending, self.records.take());
         if self.json {
-            return print_line(&shown.as_json().to_string());
+            return print_line(&plain_json(&shown.as_json().to_string()));
         }
-        print_line(&shown.head().to_string())?;
-        shown.details(" (--json prints all)").iter().try_for_each(|line| print_line(&format!("    {line}")))
+        print_line(&plain_lines(&shown.head().to_string()))?;
+        shown
+            .details(" (--json prints all)")
+            .iter()
+            .try_for_each(|line| print_line(&format!("    {}", plain_lines(line))))
     }
 
     fn end(self) -> Done {

@@ -60,7 +60,7 @@ pub struct HttpGrant {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublishDenied {
     /// No grant names it.
-    #[error("no grant allows publishing to {0:?}")]
+    #[error("no grant allows publishing to {0:?}; if it is meant, grant it: grants.publish = [{0:?}]")]
     NoGrant(String),
     /// It is where dead letters go, or are given again from.
     #[error("{0:?} is {1}, which no grant can allow publishing to")]
@@ -82,11 +82,11 @@ pub enum HttpDenied {
     #[error("{0}")]
     Address(String),
     /// No grant names the server.
-    #[error("no grant names this server")]
-    NoServer,
+    #[error("no grant names this server; if it is meant, grant it: grants.http = [\"{0}\"]")]
+    NoServer(HttpOrigin),
     /// No grant names the path or one above it.
-    #[error("no grant covers this path")]
-    NoPath,
+    #[error("no grant covers this path; if it is meant, grant it or one above it: grants.http = [\"{0}{1}\"]")]
+    NoPath(HttpOrigin, String),
     /// What the path is depends on who reads it.
     #[error("servers may read this path in two ways: {0}; only a grant of the whole server covers it")]
     Ambiguous(Ambiguous),
@@ -167,11 +167,13 @@ impl Grants {
         if !rest.is_empty() {
             return Err(HttpDenied::Address("a host and a port, and nothing else".to_owned()));
         }
-        let mut denied = HttpDenied::NoServer;
+        // A guest decides how long it is.
+        let shown = if path.len() <= 200 { path } else { "" };
+        let mut denied = HttpDenied::NoServer(origin.clone());
         for grant in self.http.iter().filter(|grant| grant.origin == origin) {
             match grant.path.covers(path) {
                 Ok(true) => return Ok(origin),
-                Ok(false) => denied = HttpDenied::NoPath,
+                Ok(false) => denied = HttpDenied::NoPath(origin.clone(), shown.to_owned()),
                 Err(ambiguous) => denied = HttpDenied::Ambiguous(ambiguous),
             }
         }

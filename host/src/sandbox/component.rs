@@ -1,6 +1,9 @@
 //! From a file to something that can be instantiated: its code, checked against what the host offers, and asked what
 //! it wants.
 
+use std::fs::{Metadata, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +18,8 @@ use super::cache::{Digest, digest_of, hexadecimal};
 use super::code::Source;
 use super::foreign::Foreign;
 use super::instance::Instance;
-use super::ports::excerpt;
 use super::state::{GuestState, HandlerSettings};
+use super::text::excerpt;
 use super::{contract, foreign};
 use crate::config::Pattern;
 use crate::delivery::verdict::FaultKind;
@@ -32,8 +35,11 @@ pub enum LoadError {
     /// It cannot be read.
     #[error("cannot read {path}: {error}", path = .0.display(), error = .1)]
     Read(PathBuf, std::io::Error),
+    /// It is nothing that can be read to its end.
+    #[error("{path} is a pipe, a device or a folder; a handler is a file", path = .0.display())]
+    NoFile(PathBuf),
     /// It is larger than any handler.
-    #[error("the file has {0} bytes; a handler may have {MAX_FILE_BYTES}")]
+    #[error("the file has {0} bytes or more; a handler may have {MAX_FILE_BYTES}")]
     TooLarge(u64),
     /// It is something else.
     #[error("this is {what}, not a WebAssembly component; {advice}", what = .0.what, advice = .0.advice)]
@@ -305,11 +311,31 @@ fn granted(http: Option<&str>, settings: &HandlerSettings) -> Result<(), LoadErr
     }
 }
 
+/// A file's content, whatever its name leads to by now: nothing here waits for somebody to write, and there is an end to
+/// what is read.
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let error = |error| LoadError::Read(path.to_owned(), error);
-    let length = std::fs::metadata(path).map_err(error)?.len();
+    let is_file = |found: &Metadata| {
+        if found.is_file() { Ok(found.len()) } else { Err(LoadError::NoFile(path.to_owned())) }
+    };
+    // Before it is opened: of some devices that is a command.
+    is_file(&std::fs::metadata(path).map_err(error)?)?;
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(error)?;
+    // It may have been replaced meanwhile.
+    let length = is_file(&file.metadata().map_err(error)?)?;
     if length > MAX_FILE_BYTES {
         return Err(LoadError::TooLarge(length));
     }
-    std::fs::read(path).map_err(error)
+    content(file, length).map_err(error)?
 }
+
+/// What can be read of a file that had this length a moment ago.
+fn content(file: impl Read, length: u64) -> std::io::Result<Result<Vec<u8>, LoadError>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    let read = bytes.len() as u64;
+    Ok(if read > MAX_FILE_BYTES { Err(LoadError::TooLarge(read)) } else { Ok(bytes) })
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
 use super::component::LoadError;
-use super::ports::excerpt;
+use super::text::excerpt;
 
 /// The version of `wit/`.
 pub(super) const VERSION: Version = Version::new(0, 1, 0);

@@ -7,6 +7,7 @@ use wasmtime::component::ResourceTableError;
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
+use super::text::{excerpt, message};
 use crate::delivery::verdict::FaultKind;
 
 /// Raised by host functions and limiters to end a try with a certain fault.
@@ -26,8 +27,13 @@ impl Stop {
     }
 }
 
-/// The fault and its message, for people, without addresses.
+/// The fault and its message, for people: without addresses, and no longer than messages are.
 pub fn classify(error: &wasmtime::Error) -> (FaultKind, String) {
+    let (kind, text) = named(error);
+    (kind, message(text))
+}
+
+fn named(error: &wasmtime::Error) -> (FaultKind, String) {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return (stop.kind, stop.message.clone());
     }
@@ -62,9 +68,9 @@ pub fn classify(error: &wasmtime::Error) -> (FaultKind, String) {
     (FaultKind::BadResult, cause)
 }
 
-/// The innermost functions by name, where the component has kept them.
+/// The innermost functions by name, where the component has kept them: texts of its own, as long as it likes.
 fn with_frames(message: String, error: &wasmtime::Error) -> String {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return message };
-    let names: Vec<_> = backtrace.frames().iter().filter_map(|frame| frame.func_name()).take(4).collect();
+    let names: Vec<_> = backtrace.frames().iter().filter_map(|frame| frame.func_name()).take(4).map(excerpt).collect();
     if names.is_empty() { message } else { format!("{message} in {}", names.join(" < ")) }
 }

@@ -8,6 +8,7 @@ use wasmtime::ValRaw;
 use wasmtime::component::__internal::{CanonicalAbiInfo, InstanceType, InterfaceType, LowerContext};
 use wasmtime::component::{ComponentType, Lower};
 
+use super::text::message;
 use crate::delivery::ports::Try;
 use crate::delivery::verdict::{Ending, ErrorKind};
 
@@ -419,8 +420,8 @@ fn verdict(bytes: Bytes<'_>, at: usize, data: usize) -> Result<Option<Ending>, &
         1 => Some(Ending::Ack),
         2 => Some(Ending::Skip),
         3 => Some(Ending::Retry(has_delay.then(|| Duration::from_millis(delay)))),
-        4 => Some(Ending::DeadLetter(text.to_owned())),
-        5 => Some(Ending::Error { kind: ErrorKind::from_guest(kind), message: text.to_owned() }),
+        4 => Some(Ending::DeadLetter(message(text))),
+        5 => Some(Ending::Error { kind: ErrorKind::from_guest(kind), message: message(text) }),
         _ => None,
     })
 }

@@ -7,8 +7,9 @@ use wasmtime::component::{HasSelf, Linker};
 use super::bindings::since_v0_1::packed::sandbus::handler::batch;
 use super::bindings::since_v0_1::sandbus::handler as wit;
 use super::fault::Stop;
-use super::ports::{GuestMetric, GuestValue, LogLevel, Refusal, excerpt};
+use super::ports::{GuestMetric, GuestValue, LogLevel, Refusal};
 use super::state::GuestState;
+use super::text::excerpt;
 use crate::delivery::verdict::FaultKind;
 use crate::event::Outgoing;
 
@@ -86,8 +87,7 @@ impl GuestState {
             headers: headers.collect(),
             timestamp: None,
         };
-        let limits = self.settings.limits;
-        self.outbox().push(record, &limits).map_err(wasmtime::Error::new)?;
+        self.publishes(record).map_err(wasmtime::Error::new)?;
         Ok(Ok(()))
     }
 }

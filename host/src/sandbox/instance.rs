@@ -14,7 +14,8 @@ use super::fault::{Stop, classify};
 use super::frame::{self, Frame};
 use super::lowered::Lowered;
 use super::meter::{Meter, Metered};
-use super::state::{GuestState, HandlerSettings};
+use super::state::{GuestState, HandlerSettings, held, room};
+use super::text;
 use crate::delivery::batch::MAX_BATCH;
 use crate::delivery::ports::{HostCalls, Ran, Tried, Try};
 use crate::delivery::verdict::{Ending, ErrorKind, FaultKind};
@@ -88,6 +89,16 @@ impl<'a> Outcomes<'a> {
             }
             self.outcomes.push(Outcome::without_run(None));
         }
+    }
+
+    /// Nothing more of the batch runs now.
+    pub fn leave(&mut self) {
+        self.outcomes.resize_with(self.batch.len(), || Outcome::without_run(None));
+    }
+
+    /// Bytes that are held of what was published.
+    fn published(&self) -> u64 {
+        self.outcomes.iter().map(|outcome| held(&outcome.outbox)).fold(0, u64::saturating_add)
     }
 
     /// How the next try ended.
@@ -242,6 +253,7 @@ impl Instance {
         self.store.data_mut().begin(outcomes.batch.clone());
         let mut started = Instant::now();
         let mut stays = true;
+        let (mut published, room) = (outcomes.published(), room(&self.store.data().settings.limits));
         while let Some((index, run)) = outcomes.upcoming() {
             self.store.data_mut().begin_one(index);
             let (outcome, ended) = self.call(run, started).await;
@@ -249,8 +261,10 @@ impl Instance {
             let outbox = state.end_one();
             let instance_is_well = outcome.is_ok();
             let ending = outcome.unwrap_or_else(|(kind, message)| Ending::Fault { kind, message });
+            let outbox = if ending == Ending::Ack { outbox } else { Vec::new() };
+            published = published.saturating_add(held(&outbox));
             outcomes.push(Outcome {
-                outbox: if ending == Ending::Ack { outbox } else { Vec::new() },
+                outbox,
                 ending: Some(ending),
                 wall: ended.saturating_duration_since(started),
                 cpu: state.meter.used(),
@@ -258,6 +272,10 @@ impl Instance {
             });
             // After each, so that what leaks does not come to its limit within a batch.
             stays = instance_is_well && self.stays(1);
+            if published > room {
+                // They are given out again, when this has left.
+                outcomes.leave();
+            }
             if alone || !stays {
                 break;
             }
@@ -360,8 +378,11 @@ impl Instance {
             Ok(typed::Verdict::Ack) => Ending::Ack,
             Ok(typed::Verdict::Skip) => Ending::Skip,
             Ok(typed::Verdict::Retry(after)) => Ending::Retry(after.map(Duration::from_millis)),
-            Ok(typed::Verdict::DeadLetter(reason)) => Ending::DeadLetter(reason),
-            Err(error) => Ending::Error { kind: ErrorKind::from_guest(&error.kind), message: error.message },
+            Ok(typed::Verdict::DeadLetter(reason)) => Ending::DeadLetter(text::message(reason)),
+            Err(error) => {
+                let kind = ErrorKind::from_guest(&error.kind);
+                Ending::Error { kind, message: text::message(error.message) }
+            }
         })
     }
 }

@@ -1,4 +1,5 @@
-//! How much CPU a try takes: the time of the threads that ran it, while they ran it.
+//! How much CPU a guest takes in a try: the time of the threads that ran it, while they ran it, without what the host
+//! took for what it was asked.
 //!
 //! A guest's call is a future; [`Metered`] measures each poll of it, and the epoch callback looks in between, so
 //! that a guest that never returns is measured too. To read a thread's CPU clock is a call to the kernel, which
@@ -53,6 +54,8 @@ fn nanoseconds(duration: Duration) -> u64 {
 pub struct Meter {
     used: AtomicU64,
     polled_at: AtomicU64,
+    /// Of the poll that runs: what was the host's own.
+    spared: AtomicU64,
 }
 
 impl Meter {
@@ -64,7 +67,24 @@ impl Meter {
     /// The same, asked from within the call.
     pub fn used_within(&self) -> Duration {
         let poll = thread_cpu().saturating_sub(self.polled_at.load(Ordering::Relaxed));
-        self.used() + Duration::from_nanos(poll)
+        self.used() + Duration::from_nanos(poll.saturating_sub(self.spared.load(Ordering::Relaxed)))
+    }
+
+    /// The host has done something for the guest, within the poll that runs, and it took so long. By the wall clock: a
+    /// thread that lost its core meanwhile spares the guest more, never more than the poll has taken, and the wall clock
+    /// of the try goes on.
+    pub fn spare(&self, took: Duration) {
+        let spared = self.spared.load(Ordering::Relaxed).saturating_add(nanoseconds(took));
+        self.spared.store(spared, Ordering::Relaxed);
+    }
+
+    /// A poll is over that took so much.
+    fn polled(&self, used: u64) {
+        let spared = self.spared.load(Ordering::Relaxed);
+        if spared > 0 {
+            self.spared.store(0, Ordering::Relaxed);
+        }
+        self.add(used.saturating_sub(spared));
     }
 
     /// One thread at a time writes.
@@ -75,6 +95,7 @@ impl Meter {
     /// Starts from zero.
     pub fn reset(&self) {
         self.used.store(0, Ordering::Relaxed);
+        self.spared.store(0, Ordering::Relaxed);
     }
 }
 
@@ -110,7 +131,7 @@ impl<F: Future> Future for Metered<'_, F> {
         let now = Instant::now();
         let took = now.saturating_duration_since(begins);
         let used = if took < SHORT { nanoseconds(took) } else { read(now).saturating_sub(before) };
-        self.meter.add(used);
+        self.meter.polled(used);
         if let Poll::Ready(answer) = poll {
             return Poll::Ready((Some(answer), now));
         }

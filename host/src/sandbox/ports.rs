@@ -52,12 +52,6 @@ pub struct Refusal {
     pub message: String,
 }
 
-/// A text of a guest's, as far as it is shown in a message: it may have megabytes.
-pub fn excerpt(text: &str) -> &str {
-    const CHARACTERS: usize = 100;
-    text.char_indices().nth(CHARACTERS).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
-}
-
 /// Takes what guests log and count.
 pub trait GuestSink: Send + Sync {
     /// One line, without control characters. `None`: outside of a try.

@@ -17,6 +17,7 @@ use super::limiter::Limiter;
 use super::meter::Meter;
 use super::output::LogOutput;
 use super::ports::{GuestSink, LogLevel};
+use super::text::plain_with_tabs;
 use crate::config;
 use crate::delivery::ports::{HostCalls, Try};
 use crate::delivery::verdict::FaultKind;
@@ -152,7 +153,7 @@ impl LogBook {
         self.current().batch.as_ref().is_some_and(|batch| index < batch.len())
     }
 
-    /// Writes a line, with control characters escaped.
+    /// Writes a line, without what a terminal obeys: a line feed would forge another.
     ///
     /// # Errors
     /// Where it is one line, or one byte, too many for this event.
@@ -170,7 +171,7 @@ impl LogBook {
             return Err(self.too_much());
         }
         let run = current.batch.as_ref().and_then(|batch| batch.get(index));
-        self.settings.sink.log(run, level, &escaped(line));
+        self.settings.sink.log(run, level, &plain_with_tabs(line));
         Ok(())
     }
 
@@ -184,19 +185,6 @@ impl LogBook {
     fn exceeded(&self) -> Option<Stop> {
         self.exceeded.load(Ordering::Relaxed).then(|| self.too_much())
     }
-}
-
-/// Terminals obey control characters, and a line feed would forge a line.
-fn escaped(line: &str) -> String {
-    let mut escaped = String::with_capacity(line.len());
-    for character in line.chars() {
-        if character.is_control() && character != '\t' {
-            escaped.extend(character.escape_default());
-        } else {
-            escaped.push(character);
-        }
-    }
-    escaped
 }
 
 /// A store's data.
@@ -291,14 +279,18 @@ impl GuestState {
         self.log.at(index)
     }
 
-    /// The outbox of the event that the guest works on.
-    pub fn outbox(&mut self) -> &mut Outbox {
-        self.outboxes.of(self.index)
+    /// The event that the guest works on publishes this.
+    ///
+    /// # Errors
+    /// Where it is too much.
+    pub fn publishes(&mut self, record: Outgoing) -> Result<(), Stop> {
+        self.outboxes.push(self.index, record, &self.settings.limits)
     }
 
-    /// A call of this import, which began then, is about to be answered.
+    /// A call of this import, which began then, is about to be answered. Its time is none of the guest's CPU.
     pub fn called(&mut self, import: &'static str, began: Instant) {
         let took = began.elapsed();
+        self.meter.spare(took);
         match self.host_calls.iter_mut().find(|(of, ..)| *of == import) {
             Some((_, calls, time)) => {
                 *calls += 1;
@@ -342,58 +334,90 @@ impl WasiHttpView for GuestState {
 
 /// The outboxes of those events of a batch that have published, by their places.
 #[derive(Debug, Default)]
-pub struct Outboxes(Vec<(usize, Outbox)>);
+pub struct Outboxes {
+    of: Vec<(usize, Outbox)>,
+    /// What all of them take.
+    held: u64,
+}
+
+/// What the host keeps of what the events of one batch publish, in bytes: each may have that much, and hundreds may be in
+/// a batch.
+pub fn room(limits: &config::Limits) -> u64 {
+    limits.publish_bytes.max(8 << 20)
+}
+
+/// What records take in this process beside their bytes: their own, and for each header.
+const RECORD: u64 = 128;
+const HEADER: u64 = 64;
+
+/// What such records take.
+pub fn held(records: &[Outgoing]) -> u64 {
+    let one = |record: &Outgoing| {
+        let headers = HEADER.saturating_mul(record.headers.len() as u64);
+        RECORD.saturating_add(headers).saturating_add(record.payload_bytes() as u64)
+    };
+    records.iter().map(one).fold(0, u64::saturating_add)
+}
 
 impl Outboxes {
+    /// Keeps a record of this event for later.
+    ///
+    /// # Errors
+    /// Where it is one record, or one byte, too many for this event, or for all of them together.
     #[expect(clippy::indexing_slicing, reason = "a place that was just found or made")]
-    fn of(&mut self, index: usize) -> &mut Outbox {
+    pub fn push(&mut self, index: usize, record: Outgoing, limits: &config::Limits) -> Result<(), Stop> {
         // Mostly the last one.
-        let at = match self.0.iter().rposition(|(of, _)| *of == index) {
+        let at = match self.of.iter().rposition(|(of, _)| *of == index) {
             Some(at) => at,
             None => {
-                self.0.push((index, Outbox::default()));
-                self.0.len() - 1
+                self.of.push((index, Outbox::default()));
+                self.of.len() - 1
             }
         };
-        &mut self.0[at].1
+        let outbox = &mut self.of[at].1;
+        self.held = self.held.saturating_add(held(std::slice::from_ref(&record)));
+        outbox.push(record, limits)?;
+        let room = room(limits);
+        // One event alone is within its own limits. Several run again, each alone: none is to blame.
+        if self.of.len() > 1 && self.held > room {
+            let message = format!("more than {room} bytes published by the events of one batch together");
+            return Err(Stop { kind: FaultKind::PublishQuota, message });
+        }
+        Ok(())
     }
 
     /// What this event has published.
     pub fn take(&mut self, index: usize) -> Vec<Outgoing> {
-        let at = self.0.iter().position(|(of, _)| *of == index);
-        at.map(|at| self.0.swap_remove(at).1.records).unwrap_or_default()
+        let at = self.of.iter().position(|(of, _)| *of == index);
+        let records = at.map(|at| self.of.swap_remove(at).1.records).unwrap_or_default();
+        self.held = self.held.saturating_sub(held(&records));
+        records
     }
 }
 
 /// What a try has published: it leaves when the try ends in `ack`.
 #[derive(Debug, Default)]
-pub struct Outbox {
+struct Outbox {
     records: Vec<Outgoing>,
     bytes: u64,
+    headers: u64,
 }
 
 impl Outbox {
-    /// Keeps a record for later.
-    ///
-    /// # Errors
-    /// Where it is one record, or one byte, too many for this event.
-    pub fn push(&mut self, record: Outgoing, limits: &config::Limits) -> Result<(), Stop> {
+    fn push(&mut self, record: Outgoing, limits: &config::Limits) -> Result<(), Stop> {
         self.bytes = self.bytes.saturating_add(record.payload_bytes() as u64);
+        self.headers = self.headers.saturating_add(record.headers.len() as u64);
         if self.records.len() >= limits.publishes as usize || self.bytes > limits.publish_bytes {
             let message = format!("more than {} records or {} bytes published", limits.publishes, limits.publish_bytes);
             return Err(Stop { kind: FaultKind::PublishQuota, message });
         }
+        // Empty ones have no bytes, and take memory all the same.
+        let most = room(limits) / HEADER;
+        if self.headers > most {
+            let message = format!("more than {most} headers published");
+            return Err(Stop { kind: FaultKind::PublishQuota, message });
+        }
         self.records.push(record);
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escaped;
-
-    #[test]
-    fn control_characters_do_not_reach_a_terminal() {
-        assert_eq!(escaped("a\n\u{1b}[31mred\u{9b}\tend é"), "a\\n\\u{1b}[31mred\\u{9b}\tend é");
     }
 }

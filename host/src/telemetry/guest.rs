@@ -16,7 +16,8 @@ use super::labels::SHARED;
 use super::log;
 use super::spans::Spans;
 use crate::delivery::ports::{Mark, Try};
-use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal, WebRequest, excerpt};
+use crate::sandbox::ports::{GuestMetric, GuestSink, GuestValue, LogLevel, Refusal, WebRequest};
+use crate::sandbox::text::excerpt;
 
 /// Metrics of one handler.
 const MAX_METRICS: usize = 50;

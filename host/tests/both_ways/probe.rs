@@ -55,7 +55,10 @@ const SCRIPTS: &[Case] = &[
     Case("publish:out;retry", "retry"),
     Case("publish:out;publish:out;publish:out", "ack"),
     Case("publish:out;publish:out;publish:out;publish:out", "fault publish_quota"),
-    Case("publish:elsewhere", "error denied: no grant allows publishing to \"elsewhere\""),
+    Case(
+        "publish:elsewhere",
+        "error denied: no grant allows publishing to \"elsewhere\"; if it is meant, grant it: grants.publish = [\"elsewhere\"]",
+    ),
     Case("publish:a b", "error bad_topic: \"a b\" is no topic name"),
     Case("", "ack"),
     Case("log:first;ack;nonsense", "ack"),

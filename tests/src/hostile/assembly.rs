@@ -77,7 +77,8 @@ pub fn component(text: &str) -> Result<Vec<u8>> {
     ComponentEncoder::default().validate(false).module(&module)?.encode()
 }
 
-/// Each line `;; N times: TEXT` becomes so many lines, with `{n}` counted from 1 and `{n-1}` from 0.
+/// Each line `;; N times: TEXT` becomes so many lines, with `{n}` counted from 1 and `{n-1}` from 0. Then
+/// [`stretched`].
 fn repeated(text: &str) -> Result<String> {
     let mut out = String::new();
     for line in text.lines() {
@@ -90,6 +91,21 @@ fn repeated(text: &str) -> Result<String> {
             writeln!(out, "{}", what.replace("{n}", &n.to_string()).replace("{n-1}", &(n - 1).to_string()))?;
         }
     }
+    stretched(&out)
+}
+
+/// Each `{N x}` becomes so many `x`.
+fn stretched(text: &str) -> Result<String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (inside, behind) = after.split_once('}').with_context(|| after.to_owned())?;
+        let (times, what) = inside.split_once(' ').with_context(|| inside.to_owned())?;
+        out.push_str(before);
+        out.push_str(&what.repeat(times.parse().with_context(|| inside.to_owned())?));
+        rest = behind;
+    }
+    out.push_str(rest);
     Ok(out)
 }
 
@@ -101,6 +117,7 @@ mod tests {
     #[test]
     fn lines_are_repeated_and_counted() {
         assert_eq!(repeated("a\n  ;; 2 times: {n} after {n-1}\nb").unwrap(), "a\n1 after 0\n2 after 1\nb\n");
+        assert_eq!(repeated("a {3 xy}{2 z}b").unwrap(), "a xyxyxyzzb\n");
     }
 
     #[test]

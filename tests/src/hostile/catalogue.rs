@@ -76,6 +76,36 @@ pub const CASES: &[Case] = &[
         Refused("does not fit the contract"),
     ),
     text("export-nothing", "is no handler", "exports are compared with the contract", Refused("no handler")),
+    text("threads", "shares a memory, and waits in it", "not compiled", Refused("does not compile")),
+    text("async-abi", "exports a function of the asynchronous ABI", "not compiled", Refused("does not compile")),
+    text(
+        "gc-types",
+        "has values that a garbage collector would have to find",
+        "not compiled",
+        Refused("does not compile"),
+    ),
+    text("exceptions", "throws", "not compiled", Refused("does not compile")),
+    Case {
+        source: Source::Pipe,
+        ..text(
+            "pipe",
+            "is none: a pipe that nobody writes to stands in the place of its file",
+            "only files are read",
+            Refused("is a pipe, a device or a folder"),
+        )
+    },
+    text(
+        "import-long",
+        "imports something by a name of 90,000 bytes that is none",
+        "1500 characters of it are told",
+        Refused("does not compile"),
+    ),
+    text(
+        "describe-ansi",
+        "says things of itself that colour a terminal, and turn what follows around",
+        "they are escaped where they are shown",
+        Acknowledged,
+    ),
     // Time.
     probe("loop", "loop", CPU, Failed("cpu_time")),
     text("realloc-loop", "never answers where the event may go", CPU, Failed("cpu_time")),
@@ -86,11 +116,11 @@ pub const CASES: &[Case] = &[
         ..text("poll-forever", "waits for a timer of an hour", "`timeout`", Failed("timeout"))
     },
     Case {
-        keys: "timeout = \"500ms\"\ncpu_time = \"500ms\"\nlimits.hostcall = \"1GiB\"",
+        keys: "timeout = \"1s\"\ncpu_time = \"100ms\"\nlimits.logs = 1000000\nlimits.log_bytes = \"1GiB\"",
         ..text(
-            "config-loop",
-            "asks the host without end, so that hardly any of the time is its own",
-            "`timeout`",
+            "log-loop",
+            "asks the host without end, for what takes the host longer than the asking: hardly any of the time is its own",
+            "`timeout`: `cpu_time` does not count it",
             Failed("timeout"),
         )
     },
@@ -116,6 +146,12 @@ pub const CASES: &[Case] = &[
     // Ends.
     probe("trap", "trap", "the instance is thrown away", Failed("trap")),
     text("exit", "ends the program", "only its try ends", Failed("exit")),
+    text(
+        "names-long",
+        "traps in functions whose names have 90,000 bytes, and colour a terminal",
+        "100 characters of a name, 1000 of a message; they are escaped",
+        Failed("trap"),
+    ),
     Case {
         events: 10,
         ..text(
@@ -211,6 +247,16 @@ pub const CASES: &[Case] = &[
         "`limits.publishes`, `limits.publish_bytes`",
         Failed("publish_quota"),
     ),
+    Case {
+        events: 400,
+        keys: "memory = \"16MiB\"\ncpu_time = \"5s\"",
+        ..text(
+            "publish-batch",
+            "packed: is quick until batches are large, and then publishes 7 MiB for each event of one",
+            "what the events of a batch publish is bounded together; each runs alone, and none is charged",
+            Rejected,
+        )
+    },
     text("publish-headers", "publishes three million headers", "`limits.hostcall`", Failed("hostcall_bytes")),
     text("publish-forbidden", "publishes to topics that it may not publish to", "`grants.publish`", Acknowledged),
     text("publish-topic-huge", "publishes to a topic whose name has 8 MB", "refused, in a few words", Acknowledged),

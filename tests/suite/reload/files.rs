@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
 
-use sandbus_tests::Deployment;
+use sandbus_tests::{Deployment, hostile};
 
 use super::{QUIET, generation, probe_file, put, version, wait_generation, wait_reloads};
 use crate::delivery::SOON;
@@ -98,4 +98,23 @@ fn a_file_that_is_touched_is_the_same() {
     put(&probe_file(&host), &bytes);
     std::thread::sleep(QUIET);
     assert_eq!(generation(&host, "probe").map(|(number, _)| number), Some(1));
+}
+
+#[test]
+fn what_is_no_file_is_refused_and_a_file_that_comes_after_it_is_taken() {
+    let stage = Stage::new(1).probe(Probe::named("probe"));
+    let host = stage.start();
+    let file = probe_file(&host);
+    let beside = file.with_extension("new");
+    hostile::pipe(&beside).and_then(|()| fs::rename(&beside, &file)).expect("a pipe");
+    wait_reloads(&host, "probe", "refused", 1);
+    host.log_line_containing("is a pipe, a device or a folder", SOON);
+    symlink("/dev/zero", &beside).and_then(|()| fs::rename(&beside, &file)).expect("a link to a device");
+    wait_reloads(&host, "probe", "refused", 2);
+    stage.topic.write([event("a", "ack")]);
+    stage.wait_final(1);
+    put(&file, &version("probe-rust", 1));
+    wait_generation(&host, "probe", 2);
+    stage.topic.write([event("a", "ack")]);
+    stage.wait_final(2);
 }

@@ -10,6 +10,7 @@ use anstyle::{AnsiColor, Effects, Style};
 use super::super::tries::Shown;
 use super::feed::News;
 use crate::delivery::verdict::Ending;
+use crate::sandbox::text::is_obeyed;
 
 /// The most characters that are shown of one line.
 const MAX_CHARACTERS: usize = 600;
@@ -196,7 +197,7 @@ fn readable(text: &str, indent: &str) -> String {
             }
             '\t' => shown.push(' '),
             '\r' => {}
-            control if control.is_control() => shown.push('\u{fffd}'),
+            obeyed if is_obeyed(obeyed) => shown.push('\u{fffd}'),
             other => shown.push(other),
         }
     }

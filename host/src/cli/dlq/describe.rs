@@ -4,10 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
-use super::super::table::plain;
 use super::shelf::Found;
 use crate::delivery::dead_letter::ledger::State;
 use crate::delivery::dead_letter::letter::Letter;
+use crate::sandbox::text::plain;
 
 /// The longest key that a table shows, in characters.
 const KEY_CHARS: usize = 32;

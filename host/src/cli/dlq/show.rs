@@ -3,13 +3,13 @@
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::super::table::plain;
 use super::super::{Done, Failure, counted, print_line};
 use super::describe::{or_dash, time};
 use super::filter::Filter;
 use super::place::Place;
 use super::shelf::Found;
 use crate::event::{Position, json_lines};
+use crate::sandbox::text::plain;
 
 /// Show everything of one dead letter: why it is there, its headers and its value
 #[derive(Debug, Args)]

@@ -10,8 +10,8 @@ use reqwest::{StatusCode, Url, redirect};
 use serde_json::Value;
 
 use super::super::Failure;
-use super::super::table::plain;
 use crate::config::{Admin, Secret};
+use crate::sandbox::text::plain;
 
 /// Which host is asked.
 #[derive(Debug, Args)]

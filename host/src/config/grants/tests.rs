@@ -25,7 +25,8 @@ fn a_path_grants_itself_and_what_is_below_it() {
         assert!(covers(api, &format!("https://api.example.com{path}")).is_ok(), "{path}");
     }
     for path in ["", "/", "/v10", "/v1x", "/V1", "/v", "/x/v1", "/v1;x", "/v1%20"] {
-        assert_eq!(covers(api, &format!("https://api.example.com{path}")), Err(HttpDenied::NoPath), "{path}");
+        let denied = covers(api, &format!("https://api.example.com{path}"));
+        assert!(matches!(denied, Err(HttpDenied::NoPath(..))), "{path}: {denied:?}");
     }
     assert!(covers("https://api.example.com/v1/", "https://api.example.com/v1").is_ok());
     assert!(covers("https://api.example.com/a%20b", "https://api.example.com/a%20b/c").is_ok());
@@ -76,7 +77,7 @@ fn a_server_is_granted_by_scheme_host_and_port() {
         "https://xapi.example.com",
         "https://api-example.com",
     ] {
-        assert_eq!(covers(api, address), Err(HttpDenied::NoServer), "{address}");
+        assert!(matches!(covers(api, address), Err(HttpDenied::NoServer(_))), "{address}");
     }
     for address in [
         "https://api.example.com.",
@@ -107,7 +108,7 @@ fn addresses_have_one_form() {
         assert!(matches!(denied, Err(HttpDenied::Address(_))), "{odd}: {denied:?}");
     }
     for other in ["http://[::ffff:127.0.0.1]", "http://[::ffff:7f00:1]", "http://[::127.0.0.1]"] {
-        assert_eq!(covers("http://127.0.0.1", other), Err(HttpDenied::NoServer), "{other}");
+        assert!(matches!(covers("http://127.0.0.1", other), Err(HttpDenied::NoServer(_))), "{other}");
     }
     assert!(matches!(covers("http://[fe80::1]", "http://[fe80::1%25eth0]"), Err(HttpDenied::Address(_))));
 }
@@ -246,7 +247,7 @@ fn a_pattern_grants_no_topic_that_feeds_the_handler_itself() {
         ]
         .join("\n"),
         @r#"
-    no grant allows publishing to "orders"
+    no grant allows publishing to "orders"; if it is meant, grant it: grants.publish = ["orders"]
     "orders" is a source topic of this handler; only a grant of that very name allows publishing to it
     "orders.dlq" is the dead-letter topic of orders, which no grant can allow publishing to
     "orders.g.redrive" is the redrive topic of orders for the group g, which no grant can allow publishing to

@@ -27,8 +27,8 @@ pub const COMMAND: &str = "compile-worker";
 /// By how much the wall clock may pass the CPU time. The child stands back behind whoever handles events.
 const PATIENCE: u32 = 5;
 
-/// The most native code that is taken. CPython's 18 MiB become 32.
-const MAX_CODE_BYTES: usize = 512 << 20;
+/// The most native code that is taken. CPython's 18 MiB become 34.
+const MAX_CODE_BYTES: usize = 192 << 20;
 
 /// The most that is read of what a child complains of.
 const MAX_MESSAGE_BYTES: usize = 16 << 10;
@@ -257,3 +257,6 @@ fn ended(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>>
     }
     child.wait().map(Some)
 }
+
+#[cfg(test)]
+mod tests;

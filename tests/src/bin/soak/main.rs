@@ -236,17 +236,17 @@ impl Soak {
         // One that wants nothing is refused only where `events` does not say what it gets, as it does here.
         let is_refused = |case: &&Case| !case.ends.is_loaded() && case.name != "describe-nothing";
         let refused: Vec<_> = CASES.iter().filter(is_refused).collect();
-        let bytes = if self.files.is_multiple_of(2) {
-            refused[self.files / 2 % refused.len()].component()
-        } else {
-            let mut bytes = fs::read(built::component("probe-rust")).expect("a built probe");
-            // A custom section with a name of seven bytes: another digest, and the same code.
-            bytes.extend([0, 12, 7]);
-            bytes.extend(b"version");
-            bytes.extend(u32::try_from(self.files).expect("a small number").to_le_bytes());
-            bytes
-        };
-        put(&self.host.directory().join("handlers/good.wasm"), &bytes);
+        let file = self.host.directory().join("handlers/good.wasm");
+        if self.files.is_multiple_of(2) {
+            refused[self.files / 2 % refused.len()].put(&file);
+            return;
+        }
+        let mut bytes = fs::read(built::component("probe-rust")).expect("a built probe");
+        // A custom section with a name of seven bytes: another digest, and the same code.
+        bytes.extend([0, 12, 7]);
+        bytes.extend(b"version");
+        bytes.extend(u32::try_from(self.files).expect("a small number").to_le_bytes());
+        put(&file, &bytes);
     }
 
     fn sample(&mut self, rest: bool) {

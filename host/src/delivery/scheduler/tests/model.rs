@@ -44,6 +44,8 @@ enum Step {
         pick: usize,
         endings: Vec<(Ending, bool)>,
         fault: bool,
+        /// So many tries have run, and the rest was left.
+        ran: usize,
     },
     /// The broker acknowledges one of what waits for it, or refuses it where it can be.
     Settle {
@@ -234,9 +236,9 @@ impl World {
                 self.log[partition].push(Stored { offset, record, deleted: false });
             }
             Step::Read(partition) => self.read(partition, &mut out),
-            Step::End { pick, endings, fault } if !self.running.is_empty() => {
+            Step::End { pick, endings, fault, ran } if !self.running.is_empty() => {
                 let batch = self.running.swap_remove(pick % self.running.len());
-                self.end_batch(batch, &endings, fault, &mut out);
+                self.end_batch(batch, &endings, fault, ran, &mut out);
             }
             Step::Settle { pick, refuse } if !self.unsettled.is_empty() => {
                 let unsettled = self.unsettled.swap_remove(pick % self.unsettled.len());
@@ -351,15 +353,16 @@ impl World {
         batch: Vec<Running>,
         endings: &[(Ending, bool)],
         fault: bool,
+        ran: usize,
         out: &mut Vec<Command<Place>>,
     ) {
         let (events, handler, deployment) = (batch.len(), batch[0].handler, batch[0].deployment);
         let fault = fault && events > 1;
         let mut failed = Vec::new();
         self.ending_now = batch.iter().map(|running| running.id).collect();
-        for (running, (ending, publishes)) in batch.into_iter().zip(endings.iter().cycle()) {
+        for (index, (running, (ending, publishes))) in batch.into_iter().zip(endings.iter().cycle()).enumerate() {
             let lane = running.lane.map(|lane| (running.id.assignment, lane));
-            if fault || (lane.is_some() && failed.contains(&lane)) {
+            if fault || index >= ran || (lane.is_some() && failed.contains(&lane)) {
                 self.not_run(running, fault, out);
                 self.ending_now.remove(0);
                 continue;
@@ -729,7 +732,7 @@ impl World {
             (0..PARTITIONS).for_each(|partition| self.step(Step::Read(partition)));
             (0..3).for_each(|handler| self.step(Step::Resume(handler)));
             if !self.running.is_empty() {
-                self.step(Step::End { pick: 0, endings: vec![(Ending::Ack, false)], fault: false });
+                self.step(Step::End { pick: 0, endings: vec![(Ending::Ack, false)], fault: false, ran: usize::MAX });
             }
             if !self.unsettled.is_empty() {
                 self.step(Step::Settle { pick: 0, refuse: false });
@@ -757,11 +760,12 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Ending::DeadLetter("no".into())),
         1 => Just(Ending::Fault { kind: FaultKind::Trap, message: String::new() }),
     ];
+    let ran = prop_oneof![9 => Just(usize::MAX), 1 => 1..=MAX_BATCH];
     prop_oneof![
         60 => (partition(), record).prop_map(|(partition, record)| Step::Produce(partition, record)),
         60 => partition().prop_map(Step::Read),
-        60 => (any::<usize>(), prop::collection::vec((ending, prop::bool::weighted(0.3)), 1..=MAX_BATCH), prop::bool::weighted(0.1))
-            .prop_map(|(pick, endings, fault)| Step::End { pick, endings, fault }),
+        60 => (any::<usize>(), prop::collection::vec((ending, prop::bool::weighted(0.3)), 1..=MAX_BATCH), prop::bool::weighted(0.1), ran)
+            .prop_map(|(pick, endings, fault, ran)| Step::End { pick, endings, fault, ran }),
         25 => (any::<usize>(), any::<bool>()).prop_map(|(pick, refuse)| Step::Settle { pick, refuse }),
         25 => prop_oneof![0u64..200, Just(1000), Just(11_000)].prop_map(Step::Pass),
         15 => partition().prop_map(Step::Assign),

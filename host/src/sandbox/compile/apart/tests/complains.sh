@@ -1,0 +1,3 @@
+#!/bin/sh
+# Complains without end.
+exec /bin/cat /dev/zero >&2

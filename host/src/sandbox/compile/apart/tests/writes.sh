@@ -1,0 +1,3 @@
+#!/bin/sh
+# Code without end.
+exec /bin/cat /dev/zero
