@@ -18,6 +18,7 @@ use crate::config;
 use crate::telemetry::Telemetry;
 
 mod api;
+mod connections;
 pub mod control;
 mod guard;
 pub mod health;
@@ -40,6 +41,9 @@ struct Admin {
     upload: bool,
     /// One at a time, for each is held in memory.
     uploading: Arc<Semaphore>,
+    /// Questions about handlers, each of which may wait for a compiler. The connections that are left are for the pages of
+    /// health.
+    asking: Arc<Semaphore>,
 }
 
 /// Listens, and serves for as long as the runtime lives. Answers the address that it got.
@@ -58,19 +62,15 @@ pub async fn serve(
         .with_context(|| format!("cannot listen on {listen}; choose another address in admin.listen"))?;
     let address = listener.local_addr()?;
     let token = config.token.as_ref().map(Token::new);
-    let uploading = Arc::new(Semaphore::new(1));
-    let admin = Admin { token, health, telemetry, handlers, upload: config.upload, uploading };
+    let (uploading, asking) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(api::ASKING)));
+    let admin = Admin { token, health, telemetry, handlers, upload: config.upload, uploading, asking };
     let routes = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))
         .nest("/api/v1", api::routes(&admin))
         .with_state(admin);
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, routes).await {
-            tracing::error!(%error, "the admin server ended");
-        }
-    });
+    tokio::spawn(connections::serve(listener, routes));
     Ok(address)
 }
 

@@ -35,7 +35,7 @@ pub mod watch;
 
 use files::Files;
 use fleet::{Fleet, Means};
-use handlers::{LoadedHandler, Loader};
+use handlers::{LoadedHandler, Loader, Wanted};
 use lag::Lag;
 use native::Natives;
 use topics::Readers;
@@ -139,7 +139,7 @@ impl Host {
         tracing::info!(address = %admin, "admin server: /metrics /healthz /readyz /api/v1");
 
         let loader = Loader::new(&config, guests.handle(), &telemetry, additions)?;
-        let loaded = loader.load(&config.handlers.iter().collect::<Vec<_>>());
+        let loaded = loader.load(config.handlers.iter().cloned().map(Wanted::from));
         let loaded = loaded.map_err(|wrong| StartError::Handlers(wrong.iter().map(ToString::to_string).collect()))?;
         let subscriptions = loaded.iter().map(LoadedHandler::subscription).collect();
 

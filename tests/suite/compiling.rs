@@ -67,7 +67,7 @@ pub(crate) fn signal(process: u32, signal: libc::c_int) {
 }
 
 /// Says that something is done when it is dropped.
-struct Ends<'a>(&'a AtomicBool);
+pub(crate) struct Ends<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for Ends<'_> {
     fn drop(&mut self) {
@@ -114,6 +114,48 @@ fn a_bomb_costs_a_bounded_time_and_a_host_goes_on() {
     assert!(written > 0);
     stage.wait_final(i64::try_from(written).expect("a small number"));
     assert_eq!(stage.wait_acks(written).len(), written);
+    assert_eq!(host.terminate(SOON).code(), Some(0));
+}
+
+#[test]
+fn bombs_that_come_into_the_folder_of_a_busy_host_are_refused_beside_its_work() {
+    let stage = Stage::new(4).probe(Probe::named("probe")).handler("\n[sandbox]\ncompile_time = \"1s\"\n");
+    let mut host = stage.start();
+    let folder = host.directory().join("handlers");
+    let done = AtomicBool::new(false);
+    let written = std::thread::scope(|scope| {
+        let ends = Ends(&done);
+        let load = scope.spawn(|| {
+            let mut written = 0;
+            while !done.load(Ordering::Relaxed) {
+                written += stage.topic.write((0..100).map(|key| event(&format!("k{key}"), "ack"))).len();
+            }
+            written
+        });
+        for (name, bomb) in [("slow", bombs::branches(1, 80_000)), ("endless", endless(1))] {
+            // As whole files, as `mv` brings them.
+            fs::write(folder.join(name), bomb).expect("the folder can be written");
+            fs::rename(folder.join(name), folder.join(format!("{name}.wasm"))).expect("it is one folder");
+        }
+        let refused = |line: &serde_json::Value| {
+            line["reason"].as_str().is_some_and(|reason| reason.contains("sandbox.compile_time"))
+        };
+        for name in ["slow", "endless"] {
+            let labels = [("handler_name", name), ("outcome", "refused")];
+            host.wait_metric("sandbus_handler_reloads_total", &labels, 1.0, SOON);
+            host.log_record(name, SOON, |line| line["handler"] == name && refused(line));
+        }
+        drop(ends);
+        load.join().expect("the load")
+    });
+    assert!(written > 0);
+    stage.wait_final(i64::try_from(written).expect("a small number"));
+    let acks = stage.wait_acks(written);
+    let places: std::collections::BTreeSet<_> = acks.iter().map(super::delivery::stage::Ack::place).collect();
+    assert_eq!((acks.len(), places.len()), (written, written), "each event once");
+    assert_eq!(compilers_of(host.id()), [0; 0], "a child is left");
+    let handlers = host.get("/api/v1/handlers").expect("an answer").json(200);
+    assert_eq!(handlers["handlers"].as_array().map(Vec::len), Some(1), "{handlers}");
     assert_eq!(host.terminate(SOON).code(), Some(0));
 }
 

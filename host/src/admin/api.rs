@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Json, Router, middleware};
+use http_body_util::BodyExt as _;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
@@ -20,6 +21,12 @@ use crate::telemetry::partitions::PartitionStatus;
 
 /// How long the bytes of a component may take to come.
 const UPLOAD: Duration = Duration::from_secs(300);
+
+/// How long no more of them may come.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Questions about handlers that are being answered at once.
+pub const ASKING: usize = 32;
 
 /// The methods that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +71,8 @@ pub struct Route {
     serve: fn(MethodFilter) -> MethodRouter<Admin>,
 }
 
-const LOADING: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "Handlers are still being loaded, or it stops.");
+const LOADING: (StatusCode, &str) =
+    (StatusCode::SERVICE_UNAVAILABLE, "Handlers are still being loaded, it stops, or it has too much to answer.");
 const UNKNOWN: (StatusCode, &str) = (StatusCode::NOT_FOUND, "There is no such handler.");
 const REFUSED: (StatusCode, &str) = (StatusCode::CONFLICT, "Refused, and nothing has changed.");
 
@@ -242,7 +250,16 @@ impl Admin {
     ) -> Answer<T> {
         let unavailable = |reason| Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason);
         let control = self.handlers.get().map_err(unavailable)?;
-        match tokio::task::spawn_blocking(move || ask(&*control)).await {
+        let one = self.asking.clone().try_acquire_owned().map_err(|_| {
+            let busy = format!("{ASKING} other questions are being answered: try again when they are");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, busy)
+        })?;
+        let answer = move || {
+            // Whether or not somebody still waits for the answer.
+            let _one = one;
+            ask(&*control)
+        };
+        match tokio::task::spawn_blocking(answer).await {
             Ok(answer) => Ok(Json(answer?)),
             Err(error) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("a bug in sandbus: {error}"))),
         }
@@ -287,7 +304,7 @@ async fn reload(State(admin): State<Admin>) -> Answer<Reloaded> {
     admin.ask(|control| control.reload()).await
 }
 
-async fn upload(State(admin): State<Admin>, name: Name, mut request: Request) -> Answer<HandlerStatus> {
+async fn upload(State(admin): State<Admin>, name: Name, request: Request) -> Answer<HandlerStatus> {
     if !admin.upload {
         let hint = "uploads are off: set upload = true and a token in [admin], and restart the host";
         return Err(Problem::new(StatusCode::FORBIDDEN, hint));
@@ -307,11 +324,14 @@ async fn upload(State(admin): State<Admin>, name: Name, mut request: Request) ->
     let one = admin.uploading.clone().try_acquire_owned().map_err(|_| {
         Problem::new(StatusCode::CONFLICT, "another component is being uploaded: try again when that is done")
     })?;
-    DefaultBodyLimit::max(usize::try_from(largest).unwrap_or(usize::MAX)).apply(&mut request);
-    let bytes = match tokio::time::timeout(UPLOAD, Bytes::from_request(request, &())).await {
+    let bytes = match tokio::time::timeout(UPLOAD, received(request.into_body(), largest)).await {
         Ok(Ok(bytes)) => bytes,
-        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => return Err(too_large()),
-        Ok(Err(error)) => return Err(Problem::new(error.status(), error.body_text())),
+        Ok(Err(Unreceived::TooLarge)) => return Err(too_large()),
+        Ok(Err(Unreceived::Broken(reason))) => return Err(Problem::new(StatusCode::BAD_REQUEST, reason)),
+        Ok(Err(Unreceived::Silent)) => {
+            let silent = format!("no more of the component came for {} seconds: upload it again", SILENCE.as_secs());
+            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, silent));
+        }
         Err(_) => {
             let late = format!("the component did not come within {} seconds", UPLOAD.as_secs());
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, late));
@@ -323,6 +343,28 @@ async fn upload(State(admin): State<Admin>, name: Name, mut request: Request) ->
         control.upload(&name, &bytes)
     };
     admin.ask(take).await
+}
+
+/// Why a body is not there.
+enum Unreceived {
+    TooLarge,
+    Silent,
+    Broken(String),
+}
+
+/// The bytes of a body, of which there may be so many.
+async fn received(mut body: Body, largest: u64) -> Result<Vec<u8>, Unreceived> {
+    let mut bytes = Vec::new();
+    loop {
+        let frame = tokio::time::timeout(SILENCE, body.frame()).await.map_err(|_| Unreceived::Silent)?;
+        let Some(frame) = frame else { return Ok(bytes) };
+        let frame = frame.map_err(|error| Unreceived::Broken(error.to_string()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() as u64 + data.len() as u64 > largest {
+            return Err(Unreceived::TooLarge);
+        }
+        bytes.extend_from_slice(&data);
+    }
 }
 
 async fn partitions(State(admin): State<Admin>) -> Json<Partitions> {

@@ -15,7 +15,7 @@ use opentelemetry::KeyValue;
 use tokio::runtime::Handle;
 
 use super::group::{Generation, Group, Parts, redrives, topics_of};
-use super::handlers::{LoadedHandler, Loader};
+use super::handlers::{LoadedHandler, Loader, Wanted};
 use super::topics::{Reader, Readers};
 use super::watch::GroupWatch;
 use super::{CLOSE_TIMEOUT, Watch};
@@ -84,7 +84,7 @@ struct State {
 
 /// What is to be done to get from the handlers that there are to those that are wanted.
 struct Plan {
-    load: Vec<config::Handler>,
+    load: Vec<Wanted>,
     remove: Vec<Arc<str>>,
 }
 
@@ -217,30 +217,22 @@ impl Fleet {
     fn plan(&self, wanted: &Config) -> Result<Plan, Vec<String>> {
         let (mut wrong, running) = {
             let state = self.state();
-            let known = |managed: &Managed| {
-                let identity = Identity::of(&managed.current.loaded);
-                (managed.name().clone(), (identity, managed.condemned.clone()))
-            };
+            let known = |managed: &Managed| (managed.name().clone(), managed.versions());
             (other_sections(&state.config, wanted), state.handlers.iter().map(known).collect::<HashMap<_, _>>())
         };
         let mut load = Vec::new();
         for handler in &wanted.handlers {
             let name = handler.name.as_str();
-            let Some((current, condemned)) = running.get(name) else {
-                load.push(handler.clone());
+            let Some(versions) = running.get(name) else {
+                load.push(handler.clone().into());
                 continue;
             };
-            if current.config.group != handler.group {
+            if versions.current.config.group != handler.group {
                 wrong.push(format!("handler {name:?}: its `group` has changed, which needs a restart"));
                 continue;
             }
             match self.means.loader.digest(&handler.component) {
-                Ok(digest) => {
-                    let new = Identity { config: handler.clone(), digest };
-                    if new != *current && condemned.as_ref() != Some(&new) {
-                        load.push(handler.clone());
-                    }
-                }
+                Ok(digest) => load.extend(versions.wants(handler, digest)),
                 Err(error) => {
                     self.refuse(name, &error);
                     wrong.push(format!("handler {name:?}: {error}"));
@@ -255,10 +247,19 @@ impl Fleet {
     /// Changes the handlers to what a configuration says.
     fn change_to(&self, source: Source, config: Config) -> Result<Reloaded, Vec<String>> {
         let Plan { load, remove } = self.plan(&config)?;
-        let loaded = self.load(&load)?;
+        let loaded = self.load(load)?;
         let mut state = self.state();
         if state.stopping {
             return Err(vec!["the host is stopping".into()]);
+        }
+        let rolled_back = loaded.iter().filter(|loaded| state.keeps_out(loaded));
+        let rolled_back: Vec<_> = rolled_back
+            .map(|loaded| {
+                format!("handler {:?}: it was rolled back meanwhile: reload again", loaded.config.name.as_str())
+            })
+            .collect();
+        if !rolled_back.is_empty() {
+            return Err(rolled_back);
         }
         (state.config, state.source) = (config, Some(source));
         let mut done = Reloaded::default();
@@ -277,15 +278,20 @@ impl Fleet {
             self.remove(&mut state, &name);
             done.removed.push(name.to_string());
         }
+        let State { handlers, config, .. } = &mut *state;
+        for managed in handlers {
+            let wanted = config.handlers.iter().find(|handler| handler.name.as_str() == &**managed.name());
+            wanted.into_iter().for_each(|wanted| managed.settle(wanted));
+        }
         // Only a host without threads or memory left comes here.
         if wrong.is_empty() { Ok(done) } else { Err(wrong) }
     }
 
-    fn load(&self, handlers: &[config::Handler]) -> Result<Vec<LoadedHandler>, Vec<String>> {
+    fn load(&self, handlers: Vec<Wanted>) -> Result<Vec<LoadedHandler>, Vec<String>> {
         if handlers.is_empty() {
             return Ok(Vec::new());
         }
-        self.means.loader.load(&handlers.iter().collect::<Vec<_>>()).map_err(|failed| {
+        self.means.loader.load(handlers).map_err(|failed| {
             failed.iter().for_each(|failed| self.refuse(failed.handler.as_str(), &failed.reason));
             failed.iter().map(ToString::to_string).collect()
         })
@@ -328,8 +334,15 @@ impl Fleet {
         let generation = self.generation(loaded, managed.count + 1);
         running.deploy(managed.index, &generation, rollback_after)?;
         managed.count += 1;
-        managed.condemned = None;
         managed.change_to(generation, rollback_after.is_none());
+        if let Some(condemned) = &managed.condemned {
+            tracing::warn!(
+                handler = &*name,
+                digest = &*condemned.digest,
+                "what its file has was rolled back and stays out: the new settings hold for the version at work; \
+                 `sandbus handlers reload {name}` takes the file"
+            );
+        }
         tracing::info!(
             handler = &*name, digest = &*managed.current.loaded.component.digest, generation = managed.count, %group,
             "reloaded: new deliveries go to the new generation"
@@ -441,7 +454,7 @@ impl Fleet {
         };
         // Each for itself: a bad file is no reason to leave a good one out.
         for handler in new {
-            let Ok(loaded) = self.load(std::slice::from_ref(&handler)) else { continue };
+            let Ok(loaded) = self.load(vec![handler.clone().into()]) else { continue };
             let mut state = self.state();
             for loaded in loaded.into_iter().filter(|_| !state.stopping).collect::<Vec<_>>() {
                 if let Err(error) = self.add(&mut state, loaded) {
@@ -458,28 +471,27 @@ impl Fleet {
     }
 
     fn take_now(&self, _: &MutexGuard<'_, ()>, name: &str, asked: bool) -> Result<HandlerStatus, ControlError> {
-        let (handler, current, condemned) = {
+        let (handler, versions) = {
             let state = self.state();
             let managed = state.managed(name)?;
-            (state.wanted(managed).clone(), Identity::of(&managed.current.loaded), managed.condemned.clone())
+            (state.wanted(managed).clone(), managed.versions())
         };
         let digest = self.means.loader.digest(&handler.component).map_err(|error| self.not_taken(name, error))?;
         let new = Identity { config: handler.clone(), digest };
-        if new == current || (!asked && condemned.as_ref() == Some(&new)) {
+        if new == versions.current || (!asked && versions.are_without(&new)) {
             let mut state = self.state();
-            if let Some(managed) = state.handlers.iter_mut().find(|managed| &**managed.name() == name)
-                && managed.condemned.is_none()
-            {
-                // It is what it was: gone, cut or bad in between.
-                managed.refused = None;
+            if let Some(managed) = state.handlers.iter_mut().find(|managed| &**managed.name() == name) {
+                managed.file_has(&new.digest);
             }
             return state.status(name, &self.means.telemetry);
         }
-        let loaded =
-            self.load(std::slice::from_ref(&handler)).map_err(|wrong| ControlError::Refused(wrong.join("\n")))?;
+        let loaded = self.load(vec![handler.into()]).map_err(|wrong| ControlError::Refused(wrong.join("\n")))?;
         let mut state = self.state();
         if state.stopping {
             return Err(ControlError::Refused("the host is stopping".into()));
+        }
+        if !asked && loaded.iter().any(|loaded| state.keeps_out(loaded)) {
+            return state.status(name, &self.means.telemetry);
         }
         for loaded in loaded {
             self.deploy(&mut state, loaded).map_err(|error| ControlError::Refused(format!("{error:#}")))?;
@@ -532,6 +544,12 @@ impl State {
         let wanted = self.config.handlers.iter().find(|handler| handler.name.as_str() == &**managed.name());
         // One that came into the folder stands in no configuration yet.
         wanted.unwrap_or(&managed.current.loaded.config)
+    }
+
+    /// Whether what was loaded from a file was taken back while it was loaded.
+    fn keeps_out(&self, loaded: &LoadedHandler) -> bool {
+        let managed = self.managed(loaded.config.name.as_str());
+        managed.is_ok_and(|managed| !loaded.kept && managed.versions().keep_out(&loaded.component.digest))
     }
 
     fn status(&self, name: &str, telemetry: &Telemetry) -> Result<HandlerStatus, ControlError> {

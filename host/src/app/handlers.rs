@@ -36,6 +36,22 @@ pub struct LoadedHandler {
     pub events: Vec<Pattern>,
     /// What runs in place of its component.
     pub native: Option<MakeNative>,
+    /// Its code was at work before, and is not what its file has now.
+    pub kept: bool,
+}
+
+/// A handler that is to be loaded.
+pub struct Wanted {
+    /// What is configured.
+    pub config: config::Handler,
+    /// Its code, where that is not to be what its file has.
+    pub kept: Option<Arc<Component>>,
+}
+
+impl From<config::Handler> for Wanted {
+    fn from(config: config::Handler) -> Wanted {
+        Wanted { config, kept: None }
+    }
 }
 
 impl LoadedHandler {
@@ -96,12 +112,12 @@ impl Loader {
     ///
     /// # Errors
     /// Every one that cannot be loaded, with its reason.
-    pub fn load(&self, handlers: &[&config::Handler]) -> Result<Vec<LoadedHandler>, Vec<Unloadable>> {
+    pub fn load(&self, handlers: impl IntoIterator<Item = Wanted>) -> Result<Vec<LoadedHandler>, Vec<Unloadable>> {
         let started = Instant::now();
-        let wanted = handlers.iter().map(|handler| {
-            let sink = self.sink(handler.name.shared());
-            let settings = HandlerSettings { typed: self.typed, ..HandlerSettings::new(handler, sink) };
-            (*handler, Arc::new(settings))
+        let wanted = handlers.into_iter().map(|wanted| {
+            let sink = self.sink(wanted.config.name.shared());
+            let settings = HandlerSettings { typed: self.typed, ..HandlerSettings::new(&wanted.config, sink) };
+            (wanted, Arc::new(settings))
         });
         let mut loaded = load_all(&self.sandbox, &self.guests, &wanted.collect::<Vec<_>>())?;
         for handler in &mut loaded {
@@ -154,15 +170,19 @@ impl std::fmt::Display for Unloadable {
 pub fn load_all(
     sandbox: &Sandbox,
     guests: &Handle,
-    wanted: &[(&config::Handler, Arc<HandlerSettings>)],
+    wanted: &[(Wanted, Arc<HandlerSettings>)],
 ) -> Result<Vec<LoadedHandler>, Vec<Unloadable>> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some((handler, settings)) = wanted.get(index) else { return done };
-            let loaded = guests.block_on(load_one(sandbox, handler, settings.clone()));
+            let Some((Wanted { config: handler, kept }, settings)) = wanted.get(index) else { return done };
+            let settings = settings.clone();
+            let loaded = match kept {
+                None => guests.block_on(load_one(sandbox, handler, settings)),
+                Some(component) => guests.block_on(load_kept(sandbox, handler, component, settings)),
+            };
             let loaded = loaded.map_err(|reason| {
                 let (handler, component) = (handler.name.clone(), handler.component.clone());
                 Unloadable { handler, component, reason }
@@ -214,6 +234,28 @@ pub async fn load_one(
     let started = Instant::now();
     let component = sandbox.load(&handler.component, &settings).await;
     let component = component.map_err(|error| text::reason(&error.to_string()))?;
+    loaded(handler, component, settings, started)
+}
+
+/// Loads one handler with code that was at work before.
+async fn load_kept(
+    sandbox: &Sandbox,
+    handler: &config::Handler,
+    component: &Component,
+    settings: Arc<HandlerSettings>,
+) -> Result<LoadedHandler, String> {
+    let started = Instant::now();
+    let component = sandbox.load_again(component, &settings).await;
+    let component = component.map_err(|error| text::reason(&error.to_string()))?;
+    Ok(LoadedHandler { kept: true, ..loaded(handler, component, settings, started)? })
+}
+
+fn loaded(
+    handler: &config::Handler,
+    component: Component,
+    settings: Arc<HandlerSettings>,
+    started: Instant,
+) -> Result<LoadedHandler, String> {
     let events = match &handler.events {
         Some(events) => events.clone(),
         None if component.events.is_empty() => {
@@ -225,5 +267,6 @@ pub async fn load_one(
         handler = %handler.name, digest = &*component.digest, code = component.source.name(),
         took_ms = millis(started), events = shown(&events), "loaded"
     );
-    Ok(LoadedHandler { config: handler.clone(), component: Arc::new(component), settings, events, native: None })
+    let component = Arc::new(component);
+    Ok(LoadedHandler { config: handler.clone(), component, settings, events, native: None, kept: false })
 }

@@ -113,7 +113,7 @@ fn load(config: &Config) -> Result<Vec<LoadedHandler>, Vec<String>> {
     let runtime = runtime.map_err(|error| vec![error.to_string()])?;
     let sandbox = handlers::sandbox(config).map_err(|error| vec![format!("{error:#}")])?;
     let settings = |handler| Arc::new(HandlerSettings::new(handler, Arc::new(Silent)));
-    let wanted: Vec<_> = config.handlers.iter().map(|handler| (handler, settings(handler))).collect();
+    let wanted: Vec<_> = config.handlers.iter().map(|handler| (handler.clone().into(), settings(handler))).collect();
     let loaded = handlers::load_all(&sandbox, runtime.handle(), &wanted);
     loaded.map_err(|wrong| wrong.iter().map(ToString::to_string).collect())
 }

@@ -226,28 +226,19 @@ impl Sandbox {
         foreign::check(&bytes, path)?;
         let content = digest_of(&bytes);
         let (way, source) = self.way(&content, bytes, settings).await?;
-        // Before anything of it runs. The code is the same for all handlers, the grants are not.
-        granted(way.http.as_deref(), settings)?;
-        let description = Instance::describe(&way, settings.clone())
-            .await
-            .map_err(|(kind, message)| LoadError::Describe { kind, message })?;
-        check_attributes(&description.attributes)?;
-        let mut component = Component {
-            digest: hexadecimal(&content).into(),
-            events: Vec::new(),
-            attributes: description.attributes,
-            source,
-            way,
-        };
-        if description.events.len() > 1000 {
-            return Err(LoadError::Description("more than 1000 event types".into()));
-        }
-        for events in description.events {
-            let pattern = Pattern::new(&events)
-                .map_err(|error| LoadError::Description(format!("the event type {:?}: {error}", excerpt(&events))))?;
-            component.events.push(pattern);
-        }
-        Ok(component)
+        describe(way, hexadecimal(&content).into(), source, settings).await
+    }
+
+    /// The same code under other settings, whatever its file has now.
+    ///
+    /// # Errors
+    /// Where it is no handler under these.
+    pub async fn load_again(
+        &self,
+        component: &Component,
+        settings: &Arc<HandlerSettings>,
+    ) -> Result<Component, LoadError> {
+        describe(component.way.clone(), component.digest.clone(), Source::Shared, settings).await
     }
 
     /// SHA-256 of a component's file, in hexadecimal.
@@ -278,6 +269,31 @@ impl Sandbox {
         *known = Arc::downgrade(&way);
         Ok((way, source))
     }
+}
+
+/// Code that is there, asked what it wants under these settings.
+async fn describe(
+    way: Arc<Way>,
+    digest: Arc<str>,
+    source: Source,
+    settings: &Arc<HandlerSettings>,
+) -> Result<Component, LoadError> {
+    // Before anything of it runs. The code is the same for all handlers, the grants are not.
+    granted(way.http.as_deref(), settings)?;
+    let description = Instance::describe(&way, settings.clone())
+        .await
+        .map_err(|(kind, message)| LoadError::Describe { kind, message })?;
+    check_attributes(&description.attributes)?;
+    let mut component = Component { digest, events: Vec::new(), attributes: description.attributes, source, way };
+    if description.events.len() > 1000 {
+        return Err(LoadError::Description("more than 1000 event types".into()));
+    }
+    for events in description.events {
+        let pattern = Pattern::new(&events)
+            .map_err(|error| LoadError::Description(format!("the event type {:?}: {error}", excerpt(&events))))?;
+        component.events.push(pattern);
+    }
+    Ok(component)
 }
 
 /// Whether what a component says of itself is within the bounds of `wit/handler.wit`.

@@ -29,6 +29,7 @@ use crate::config::{HttpOrigin, Scheme};
 use crate::delivery::ports::{HostCalls, Mark};
 
 mod client;
+mod lookup;
 
 /// By which name requests are counted among the calls of the host. Their time is that until the answer begins.
 pub const IMPORT: &str = "outgoing-handler.handle";

@@ -1,4 +1,10 @@
-//! Who may ask.
+//! Who may ask, and how much of the host somebody may hold who only begins to.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use sandbus_tests::hostile::Resources;
 
 use super::*;
 
@@ -67,4 +73,67 @@ fn what_is_not_there_is_answered_as_json() {
         assert!(answer["error"].is_string(), "{path}: {answer}");
     }
     assert_eq!(probe(&host)["state"], "running");
+}
+
+/// Connections that begin a request and do not end it.
+const HALF: usize = 300;
+/// What a host may have open for them: docs/admin-api.md.
+const MOST: usize = 64;
+
+#[track_caller]
+fn files(host: &Host) -> usize {
+    Resources::of(host.id()).unwrap().files
+}
+
+#[test]
+fn requests_that_do_not_end_hold_a_bounded_number_of_files_and_no_page_of_health() {
+    let stage = stage();
+    let host = stage.start();
+    let before = files(&host);
+    let half: Vec<_> = (0..HALF)
+        .map(|_| {
+            let mut stream = TcpStream::connect(host.admin()).unwrap();
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: ").unwrap();
+            stream
+        })
+        .collect();
+    for path in ["/healthz", "/readyz", "/metrics", "/api/v1/handlers"] {
+        assert_eq!(host.get(path).unwrap().status, 200, "{path}");
+    }
+    let during = files(&host);
+    assert!(during <= before + MOST, "{before} files before, {during} with {HALF} half requests");
+    // Those that are still there have their time.
+    eventually("the files to be closed", SOON, || match files(&host) {
+        now if now <= before + 2 => Ok(()),
+        now => Err(format!("{before} before, {now} now")),
+    });
+    drop(half);
+}
+
+#[test]
+fn an_upload_that_stops_coming_ends_and_lets_the_next_one_in() {
+    const TOKEN: &str = "open-sesame";
+    let stage = stage();
+    let deployment = stage.deploy().env("SANDBUS_ADMIN__UPLOAD", "true").env("SANDBUS_ADMIN__TOKEN", TOKEN);
+    let mut host = deployment.start();
+    host.wait_ready(SOON);
+    let mut stream = TcpStream::connect(host.admin()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let head = format!(
+        "PUT /api/v1/handlers/probe/component HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Content-Length: 100000\r\n\r\n",
+        host.admin()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&[0; 1000]).unwrap();
+    let next = || host.ask("PUT", "/api/v1/handlers/probe/component").token(TOKEN).body(other_probe("next"));
+    eventually("the first to be under way", SOON, || match next().send() {
+        Ok(answer) if answer.status == 409 && answer.body.contains("another component is being uploaded") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("no more of the component came for 10 seconds"), "{answer}");
+    assert_eq!(next().send().unwrap().json(200)["generation"]["number"], 2);
 }

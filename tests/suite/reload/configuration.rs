@@ -53,23 +53,48 @@ fn what_is_wrong_changes_nothing_and_is_said() {
         ("name = \"one\"", "name = \"one\"\nmemory = \"32MiB\"\nmemroy = \"1MiB\"", "memroy"),
         ("name = \"one\"", "name = \"one\"\ngroup = \"own\"", "its `group` has changed, which needs a restart"),
         ("commit_interval = \"50ms\"", "commit_interval = \"60ms\"", "[delivery] has changed, which needs a restart"),
+        ("[kafka]\n", "[kafka]\nauto_offset_reset = \"latest\"\n", "[kafka] has changed, which needs a restart"),
+        (
+            "[kafka.properties]\n",
+            "[kafka.properties]\n\"linger.ms\" = \"7\"\n",
+            "[kafka] has changed, which needs a restart",
+        ),
+        (
+            "[delivery]\n",
+            "[sandbox]\nmax_instances = 300\n[delivery]\n",
+            "[sandbox] has changed, which needs a restart",
+        ),
+        (
+            "[delivery]\n",
+            "[telemetry]\nenable_tracing = false\n[delivery]\n",
+            "[telemetry] has changed, which needs a restart",
+        ),
+        ("[admin]\n", "[admin]\ntoken = \"another\"\n", "[admin] has changed, which needs a restart"),
         (
             "name = \"two\"\ncomponent = \"handlers/probe.wasm\"",
             "name = \"two\"\ncomponent = \"sandbus.toml\"",
             "not a WebAssembly component",
         ),
     ];
-    for (from, to, said) in cases {
+    for (refused, (from, to, said)) in (1..).zip(cases) {
         reconfigure(&mut host, |text| {
             assert!(text.contains(from), "{from} is not in\n{text}");
             text.replacen(from, to, 1)
         });
+        // One refusal for each, and one success where it is taken back.
         eventually(&format!("the log to say {said:?}"), SOON, || {
             let log = host.log();
             let refusals: Vec<_> = log.into_iter().filter(|line| line.contains("nothing has changed")).collect();
-            if refusals.iter().any(|line| line.contains(said)) { Ok(()) } else { Err(refusals.join("\n")) }
+            match refusals.get(refused - 1) {
+                Some(line) if line.contains(said) => Ok(()),
+                _ => Err(refusals.join("\n")),
+            }
         });
         reconfigure(&mut host, |text| text.replacen(to, from, 1));
+        eventually("the log to say that it was read again", SOON, || {
+            let read = host.log().iter().filter(|line| line.contains("the configuration was read again")).count();
+            if read == refused { Ok(()) } else { Err(format!("{read} times, not {refused}")) }
+        });
     }
     wait_generation(&host, "one", 1);
     wait_generation(&host, "two", 1);

@@ -51,3 +51,24 @@ fn one_poisoned_event_goes_to_the_dead_letters() {
     stage.topic.write([event("e", "ack")]);
     wait_state(&host, "probe", "running");
 }
+
+#[test]
+fn half_way_to_a_quarantine_it_is_degraded_until_a_success() {
+    let stage = Stage::new(1).probe(Probe::named("probe").line("quarantine_tries = 6\nmax_retries = 0"));
+    let host = stage.start();
+    let shown = || host.get("/api/v1/handlers/probe").expect("an answer").json(200)["state"].clone();
+    stage.topic.write((0..2).map(|number| event(&format!("key-{number}"), "error:Bad:it")));
+    stage.wait_final(2);
+    wait_state(&host, "probe", "running");
+    assert_eq!(shown(), "running", "two of six are not half of them");
+    stage.topic.write([event("key-2", "error:Bad:it")]);
+    wait_state(&host, "probe", "degraded");
+    assert_eq!(shown(), "degraded");
+    // In one state, and no other.
+    host.wait_metric("sandbus_handler_state", &[("handler_name", "probe")], 1.0, SOON);
+    stage.topic.write([event("key-3", "ack")]);
+    wait_state(&host, "probe", "running");
+    assert_eq!(shown(), "running");
+    stage.wait_final(4);
+    assert_eq!(stage.topic.dead_letters().read().len(), 3);
+}

@@ -94,7 +94,7 @@ impl Fleet {
         let unfinished = Unfinished::write(&file, component).map_err(unwritable)?;
         let candidate = crate::config::Handler { component: unfinished.path.clone(), ..handler };
         // Kept until the reload is done, so that its code need not be made again.
-        let _checked = self.means.loader.load(&[&candidate]).map_err(|wrong| {
+        let _checked = self.means.loader.load([candidate.into()]).map_err(|wrong| {
             let reasons: Vec<_> = wrong.into_iter().map(|wrong| wrong.reason).collect();
             self.not_taken(name, format!("the upload was refused: {}", reasons.join("; ")))
         })?;

@@ -3,7 +3,7 @@
 
 use std::error::Error as _;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,14 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::Error;
 use wasmtime_wasi_http::io::TokioIo;
 
 use super::Counted;
+use super::lookup::{self, LOOKUPS};
 use crate::config::HttpOrigin;
 use crate::sandbox::state::HandlerSettings;
 
@@ -33,9 +34,6 @@ const MAX_FIELDS: usize = 100;
 
 /// Addresses of a name that are tried.
 const MAX_ADDRESSES: usize = 8;
-
-/// Lookups at once in this process: each holds a thread, for as long as the system's resolver wants.
-static LOOKUPS: Semaphore = Semaphore::const_new(16);
 
 /// Trust, read when it is first needed.
 static TLS: OnceCell<Result<TlsConnector, String>> = OnceCell::const_new();
@@ -52,7 +50,7 @@ pub async fn connect(
     within: Duration,
 ) -> Result<Box<dyn Stream>, Error> {
     let connecting = async {
-        let addresses = allowed(origin, addresses(origin).await?, settings)?;
+        let addresses = allowed(origin, addresses(origin, settings).await?, settings)?;
         // Addresses alone: nothing is looked up again.
         let stream = TcpStream::connect(&*addresses).await.map_err(|error| connect_error(&error))?;
         let _ = stream.set_nodelay(true);
@@ -64,26 +62,18 @@ pub async fn connect(
     timeout(within, connecting).await.map_err(|_| Error::ConnectionTimeout)?
 }
 
-async fn addresses(origin: &HttpOrigin) -> Result<Vec<IpAddr>, Error> {
+async fn addresses(origin: &HttpOrigin, settings: &HandlerSettings) -> Result<Vec<IpAddr>, Error> {
     if let Some(address) = origin.address() {
         return Ok(vec![address]);
     }
-    let unknown = || Error::DnsError { rcode: None, info_code: None };
-    let permit = LOOKUPS.acquire().await.map_err(|_| unknown())?;
-    let host = origin.host.clone();
-    let lookup = tokio::task::spawn_blocking(move || {
-        let _permit = permit;
-        Ok::<_, io::Error>((host.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect())
-    });
-    let found: Vec<IpAddr> = match lookup.await {
-        Ok(Ok(found)) => found,
-        Ok(Err(error)) => {
+    match LOOKUPS.addresses(&settings.name, &origin.host, lookup::system).await {
+        Ok(found) if found.is_empty() => Err(Error::DestinationNotFound),
+        Ok(found) => Ok(found),
+        Err(error) => {
             tracing::debug!("cannot look up {}: {error}", origin.host);
-            return Err(unknown());
+            Err(Error::DnsError { rcode: None, info_code: None })
         }
-        Err(_) => return Err(unknown()),
-    };
-    if found.is_empty() { Err(Error::DestinationNotFound) } else { Ok(found) }
+    }
 }
 
 /// Those that the grants let it reach.

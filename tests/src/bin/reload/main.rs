@@ -2,11 +2,13 @@
 //!
 //! A writer keeps a steady pace; the probe publishes each event to a topic of results. An event's wait is from when it
 //! was written until what it published was made: both clocks are this machine's. That is measured for as long without
-//! reloads as with a hundred of them, every fourth beside a file that is no component. Each event has to come out once,
-//! and each key in its order.
+//! reloads as with a hundred of them, every fourth beside a file that is no component, every fifth rolled back through the
+//! API. Each event has to come out once, and each key in its order; and the longest wait may have become longer by no
+//! more than the contract says, or this ends with status 1.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -23,7 +25,13 @@ struct Arguments {
     /// Events for each second.
     #[arg(long, default_value_t = 2000)]
     rate: u32,
+    /// The probe of which language: what takes long to compile competes longer with the events.
+    #[arg(long, default_value = "probe-rust")]
+    component: String,
 }
+
+/// Milliseconds that a reload may add to an event's wait: section 10 of the contract.
+const MOST_ADDED: i64 = 50;
 
 const SOON: Duration = Duration::from_secs(60);
 /// From one reload to the next, at least.
@@ -31,7 +39,7 @@ const EVERY: Duration = Duration::from_millis(200);
 /// Longer than the first seconds of anything.
 const WARM_UP: Duration = Duration::from_secs(5);
 
-fn main() {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let connection = Connection::shared();
     let topic = Topic::create_named(&connection, &names::unique("reload"), 4);
@@ -47,7 +55,7 @@ fn main() {
         group.name(),
         results = results.name(),
     );
-    let deployment = Deployment::new(&config).handler("probe", "probe-rust");
+    let deployment = Deployment::new(&config).handler("probe", &arguments.component);
     let mut host = deployment.start();
     host.wait_ready(SOON);
     let mut writer = Writer::new(&connection, &topic, arguments.rate);
@@ -57,7 +65,7 @@ fn main() {
     let with = {
         let from = writer.written;
         std::thread::scope(|scope| {
-            let reloads = scope.spawn(|| reload(&host, arguments.reloads));
+            let reloads = scope.spawn(|| reload(&host, &arguments));
             writer.write_while(|| !reloads.is_finished());
             reloads.join().expect("the reloads come to their end");
         });
@@ -72,31 +80,40 @@ fn main() {
     writer.producer.flush(SOON).expect("the broker takes all events");
     group.wait_committed_sum(&topic, i64::try_from(writer.written).expect("a small number"), SOON);
     let waits = Waits::of(&topic.read(), &results.read());
-    let (with, without) = (waits.of_numbers(with), waits.of_numbers(without));
     println!(
-        "{} reloads in {:.1} s, {} events/s, {} events",
+        "{} reloads of {} in {:.1} s, {} events/s, {} events",
         arguments.reloads,
+        arguments.component,
         took.as_secs_f64(),
         arguments.rate,
         writer.written
     );
+    judge(&waits.of_numbers(without), &waits.of_numbers(with))
+}
+
+/// Prints what events waited, in order, and says whether that is within bounds.
+fn judge(without: &[i64], with: &[i64]) -> ExitCode {
     println!("wait in ms       p50   p99  p99.9   max");
-    for (name, waits) in [("without reloads", &without), ("with reloads", &with)] {
+    for (name, waits) in [("without reloads", without), ("with reloads", with)] {
         let at = |share: f64| waits[((waits.len() - 1) as f64 * share) as usize];
         println!("{name:<15} {:>4} {:>5} {:>6} {:>5}", at(0.5), at(0.99), at(0.999), at(1.0));
     }
     println!("every event came out once, and every key in its order");
+    let longest = |waits: &[i64]| waits.last().copied().unwrap_or_default();
+    let added = longest(with) - longest(without);
+    println!("added to the longest wait: {added} ms, of {MOST_ADDED} that it may be");
+    if added > MOST_ADDED { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// Puts one version after the other in the probe's place, and waits for each.
-fn reload(host: &Host, reloads: u32) {
+fn reload(host: &Host, arguments: &Arguments) {
     let file = host.directory().join("handlers/probe.wasm");
-    let whole = std::fs::read(built::component("probe-rust")).expect("a built component");
+    let whole = std::fs::read(built::component(&arguments.component)).expect("a built component");
     let wait = |outcome: &str, count: u32| {
         let labels = [("handler_name", "probe"), ("outcome", outcome)];
         host.wait_metric("sandbus_handler_reloads_total", &labels, f64::from(count), SOON);
     };
-    for number in 1..=reloads {
+    for number in 1..=arguments.reloads {
         let mut version = whole.clone();
         // A custom section with a name of seven bytes: another digest, and the same code.
         version.extend([0, 12, 7]);
@@ -107,6 +124,12 @@ fn reload(host: &Host, reloads: u32) {
         if number % 4 == 0 {
             put(&file, whole.get(..5000).expect("a component has more"));
             wait("refused", number / 4);
+        }
+        if number % 5 == 0 {
+            let answer = host.ask("POST", "/api/v1/handlers/probe/rollback").send();
+            let answer = answer.unwrap_or_else(|error| panic!("no answer to a rollback: {error}"));
+            assert_eq!(answer.status, 200, "{answer:?}");
+            wait("rolled_back", number / 5);
         }
         std::thread::sleep(EVERY);
     }
