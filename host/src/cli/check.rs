@@ -1,14 +1,16 @@
 //! `sandbus check`: is this configuration, or this component, right?
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use serde_json::json;
 
+use super::tries::last_words;
 use super::{Done, Failure, counted, print_line};
-use crate::app::handlers::{self, LoadedHandler};
+use crate::app::handlers::{self, LoadedHandler, Unloadable};
 use crate::config::{Config, places};
+use crate::delivery::ports::Try;
 use crate::sandbox::ports::{GuestMetric, GuestSink, LogLevel, Refusal};
 use crate::sandbox::state::HandlerSettings;
 use crate::sandbox::text::{plain, plain_json};
@@ -112,10 +114,16 @@ fn load(config: &Config) -> Result<Vec<LoadedHandler>, Vec<String>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| vec![error.to_string()])?;
     let sandbox = handlers::sandbox(config).map_err(|error| vec![format!("{error:#}")])?;
-    let settings = |handler| Arc::new(HandlerSettings::new(handler, Arc::new(Silent)));
-    let wanted: Vec<_> = config.handlers.iter().map(|handler| (handler.clone().into(), settings(handler))).collect();
+    let heard: Vec<_> = config.handlers.iter().map(|handler| (&handler.name, Arc::new(Heard::default()))).collect();
+    let settings = |handler, (_, heard): &(_, Arc<Heard>)| Arc::new(HandlerSettings::new(handler, heard.clone()));
+    let wanted = config.handlers.iter().zip(&heard);
+    let wanted: Vec<_> = wanted.map(|(handler, heard)| (handler.clone().into(), settings(handler, heard))).collect();
     let loaded = handlers::load_all(&sandbox, runtime.handle(), &wanted);
-    loaded.map_err(|wrong| wrong.iter().map(ToString::to_string).collect())
+    let told = |wrong: &Unloadable| {
+        let own = heard.iter().find(|(name, _)| **name == wrong.handler);
+        format!("{wrong}{}", own.map(|(_, heard)| heard.last_words()).unwrap_or_default())
+    };
+    loaded.map_err(|wrong| wrong.iter().map(told).collect())
 }
 
 fn patterns(handler: &LoadedHandler) -> Vec<String> {
@@ -147,11 +155,20 @@ fn as_text(handler: &LoadedHandler) -> String {
     )
 }
 
-/// What a component logs and counts while it is asked what it wants is of no interest here.
-struct Silent;
+/// What a component logs while it is made and asked what it wants: where that fails, it may say why.
+#[derive(Default)]
+struct Heard(Mutex<Vec<(LogLevel, String)>>);
 
-impl GuestSink for Silent {
-    fn log(&self, _: Option<&crate::delivery::ports::Try>, _: LogLevel, _: &str) {}
+impl Heard {
+    fn last_words(&self) -> String {
+        last_words(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl GuestSink for Heard {
+    fn log(&self, _: Option<&Try>, level: LogLevel, line: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((level, line.to_owned()));
+    }
 
     fn metric(&self, _: &GuestMetric<'_>) -> Result<(), Refusal> {
         Ok(())

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::tries::{Said, Shown, place};
+use super::tries::{Said, Shown, last_words, place};
 use super::{Done, Failure, check, counted, print_line};
 use crate::app::handlers::{self, LoadedHandler};
 use crate::config::{Config, HttpGrant, Pattern};
@@ -85,9 +85,10 @@ impl Test {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(anyhow::Error::from)?;
         let sandbox: Sandbox = handlers::sandbox(&config)?;
-        let loaded = runtime
-            .block_on(handlers::load_one(&sandbox, handler, settings.clone()))
-            .map_err(|error| Failure::Wrong(format!("{}: {error}", self.component.display())))?;
+        let loaded = runtime.block_on(handlers::load_one(&sandbox, handler, settings.clone())).map_err(|error| {
+            let said = records.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Failure::Wrong(format!("{}: {error}{}", self.component.display(), last_words(&said.logs)))
+        })?;
         let topic = handler.topics.first().map(ToString::to_string).unwrap_or_default();
         let worker = Worker::new(loaded.component.clone(), settings);
         let mut session = Session { loaded, worker, records, json: self.json, faults: 0, undecodable: 0, tried: 0 };

@@ -126,7 +126,7 @@ impl Shown {
     pub fn details(&self, more: &str) -> Vec<String> {
         let logs = &self.said.logs;
         let shown = logs.iter().take(MAX_LOG_LINES);
-        let mut lines: Vec<_> = shown.map(|(level, line)| format!("log {}: {line}", level_name(*level))).collect();
+        let mut lines: Vec<_> = shown.map(|(level, line)| log_line(*level, line)).collect();
         if logs.len() > MAX_LOG_LINES {
             lines.push(format!("... {} more lines of log{more}", logs.len() - MAX_LOG_LINES));
         }
@@ -134,6 +134,20 @@ impl Shown {
         lines.extend(self.published.iter().map(|record| format!("publish {record}")));
         lines
     }
+}
+
+/// Lines of log that a component which could not be made most likely says the reason in.
+const LAST_WORDS: usize = 10;
+
+/// What a component logged last, a line each, to be put below what went wrong with it.
+pub fn last_words(logs: &[(LogLevel, String)]) -> String {
+    let last = logs.get(logs.len().saturating_sub(LAST_WORDS)..).unwrap_or_default();
+    last.iter().map(|(level, line)| format!("\n    {}", log_line(*level, line))).collect()
+}
+
+/// A line of log, for people.
+fn log_line(level: LogLevel, line: &str) -> String {
+    format!("log {}: {line}", level_name(level))
 }
 
 /// A record that a try published, as JSON Lines have it. It has no place in Kafka yet.

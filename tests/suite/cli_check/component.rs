@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use sandbus_tests::Deployment;
 use sandbus_tests::host::built;
+use sandbus_tests::{Deployment, hostile};
 use serde_json::json;
 
-use super::check;
+use super::{Outcome, check};
 
 /// Text of WebAssembly, as the file that a compiler would make of it.
 #[track_caller]
@@ -29,6 +29,26 @@ fn wrong(name: &str, bytes: impl AsRef<[u8]>) {
     assert_eq!(configured.stderr, same, "the same fault in other words");
     let as_json = check(&deployment, &["--json", "handlers/subject.wasm"]).expect(1);
     assert_eq!(as_json.stdout, "", "{as_json}");
+}
+
+/// What it logs before it fails is what its author needs.
+#[test]
+fn one_that_fails_when_it_is_made_is_heard() {
+    let text = "(import \"sandbus:handler/logging@0.1.0\" \"log\" (func $log (param i32 i32 i32)))
+        (data (i32.const 1024) \"nobody has registered\")
+        (func (export \"sandbus:handler/descriptor@0.1.0#describe\") (result i32)
+          (call $log (i32.const 4) (i32.const 1024) (i32.const 21))
+          unreachable)";
+    let component = hostile::component(text).expect("a component");
+    let config = "[[handler]]\nname = \"subject\"\ncomponent = \"handlers/subject.wasm\"\n";
+    let deployment = Deployment::new(config).write("handlers/subject.wasm", component).write("events.jsonl", "");
+    for outcome in [
+        check(&deployment, &["handlers/subject.wasm"]).expect(1),
+        check(&deployment, &[]).expect(2),
+        Outcome::of(&deployment, &["test", "handlers/subject.wasm", "--events", "events.jsonl"]).expect(1),
+    ] {
+        assert!(outcome.stderr.ends_with("\n    log error: nobody has registered\n"), "{outcome}");
+    }
 }
 
 #[test]

@@ -54,6 +54,21 @@ fn a_new_project_builds_and_passes_its_test_at_once() {
 }
 
 #[test]
+fn one_that_registers_nothing_says_so_when_it_is_checked() {
+    let outside = Outside::new(None);
+    new_project(&outside);
+    let source = outside.path("order-log/handler.go");
+    let text = fs::read_to_string(&source).expect("a source");
+    let mute = text.replace("func init() { sandbus.Register(newOrders, \"OrderCreated\") }", "var _ = newOrders");
+    assert!(text != mute, "{text}");
+    fs::write(&source, mute).expect("the source can be written");
+    outside.succeeds("cd order-log && sandbus build");
+    let checked = outside.shell("cd order-log && sandbus check");
+    assert_ne!(checked.status.code(), Some(0), "{}", checked.stdout);
+    assert!(checked.stderr.contains("no handler is registered"), "{}", checked.stderr);
+}
+
+#[test]
 fn the_sdk_is_all_that_is_imported_from() {
     let outside = Outside::new(None);
     let component = format!("{} && sandbus build >/dev/null", new_project(&outside));
