@@ -45,8 +45,6 @@ pub enum Source {
     Text,
     /// The probe, told to take these steps.
     Probe(&'static str),
-    /// No file at all: a named pipe that nobody writes to.
-    Pipe,
 }
 
 /// How a case ends.
@@ -76,7 +74,7 @@ impl Ends {
     }
 }
 
-/// A named pipe.
+/// Makes a named pipe, which nobody writes to.
 ///
 /// # Errors
 /// When it cannot be made.
@@ -107,11 +105,7 @@ impl Case {
     #[track_caller]
     pub fn put(&self, file: &Path) {
         let beside = file.with_extension("new");
-        let made = match self.source {
-            Source::Pipe => pipe(&beside),
-            Source::Text | Source::Probe(_) => std::fs::write(&beside, self.component()),
-        };
-        let put = made.and_then(|()| std::fs::rename(&beside, file));
+        let put = std::fs::write(&beside, self.component()).and_then(|()| std::fs::rename(&beside, file));
         put.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     }
 
@@ -123,7 +117,6 @@ impl Case {
     #[track_caller]
     pub fn component(&self) -> Vec<u8> {
         match self.source {
-            Source::Pipe => panic!("{} is no file", self.name),
             Source::Probe(_) => std::fs::read(crate::host::built::component("probe-rust")).expect("a built probe"),
             Source::Text => {
                 let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("hostile").join(format!("{}.wat", self.name));
@@ -170,7 +163,7 @@ impl Case {
         let event = crate::Record::event(self.name, "{}").key(format!("key-{number}"));
         match self.source {
             Source::Probe(steps) => event.header("probe", steps),
-            Source::Text | Source::Pipe => event,
+            Source::Text => event,
         }
     }
 }

@@ -20,6 +20,7 @@ const LOADING: &str = "it is made and asked what it wants before it takes over, 
 /// Harm that these do not do, because another test does it: what, and where.
 pub const ELSEWHERE: &[(&str, &str)] = &[
     ("a file that takes a compiler minutes, or gigabytes", "`tests/suite/compiling.rs`"),
+    ("a pipe that nobody writes to, or a device, in the place of its file", "`tests/suite/reload/files.rs`"),
     ("HTTP to addresses and paths that were not granted", "`host/tests/http.rs`"),
     ("more memories than a component may have, and the same limit passed in several of them", "`host/tests/limits.rs`"),
     ("more instances than the host has room for: they wait, and none is blamed", "`host/tests/pool.rs`"),
@@ -85,15 +86,6 @@ pub const CASES: &[Case] = &[
         Refused("does not compile"),
     ),
     text("exceptions", "throws", "not compiled", Refused("does not compile")),
-    Case {
-        source: Source::Pipe,
-        ..text(
-            "pipe",
-            "is none: a pipe that nobody writes to stands in the place of its file",
-            "only files are read",
-            Refused("is a pipe, a device or a folder"),
-        )
-    },
     text(
         "import-long",
         "imports something by a name of 90,000 bytes that is none",

@@ -18,7 +18,6 @@ fn table() -> String {
             Source::Probe(steps) => {
                 (format!("takes the step `{does}`"), format!("[probe](../examples/probe), `{steps}`"))
             }
-            Source::Pipe => ((*does).to_owned(), "`mkfifo`".to_owned()),
             Source::Text => ((*does).to_owned(), format!("[`{name}`](../tests/hostile/{name}.wat)")),
         };
         writeln!(text, "| {} | {does} | {stopped_by} | {} | {source} |", index + 1, ends(case.ends))
