@@ -123,16 +123,18 @@ fn an_upload_that_stops_coming_ends_and_lets_the_next_one_in() {
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let head = format!(
         "PUT /api/v1/handlers/probe/component HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {TOKEN}\r\n\
-         Content-Length: 100000\r\n\r\n",
+         Content-Length: 100000\r\nExpect: 100-continue\r\n\r\n",
         host.admin()
     );
     stream.write_all(head.as_bytes()).unwrap();
+    // What says that it is under way.
+    let mut go_on = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(go_on, *b"HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(&[0; 1000]).unwrap();
     let next = || host.ask("PUT", "/api/v1/handlers/probe/component").token(TOKEN).body(other_probe("next"));
-    eventually("the first to be under way", SOON, || match next().send() {
-        Ok(answer) if answer.status == 409 && answer.body.contains("another component is being uploaded") => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    let busy = next().send().unwrap().json(409);
+    assert!(busy["error"].as_str().unwrap().contains("another component is being uploaded"), "{busy}");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
