@@ -32,11 +32,14 @@ help:
 setup:
 	@scripts/setup-build.sh
 
-# The whole workspace at once: a part alone would compile shared dependencies with other features again.
+# The whole workspace at once: a part alone would compile shared dependencies with other features again. So would what has no
+# tests, once more with the tests; what needs both builds both.
+test instructions: TARGETS := --lib --bins --tests
+
 .PHONY: host
 host: setup
 	@test -e $(SANDBUS) || echo '==> Building the host. The first build compiles some 350 crates: 5 to 12 minutes on 2 cores.'
-	@$(CARGO) build --release --workspace
+	@$(CARGO) build --release --workspace $(TARGETS)
 
 # examples/NAME/LANGUAGE is built to NAME-LANGUAGE.wasm.
 build_examples = @mkdir -p $(COMPONENTS); \
