@@ -60,6 +60,10 @@ fn a_host_that_is_killed_while_it_reloads_loses_nothing_and_keeps_the_order() {
     for (run, at) in kills.into_iter().enumerate() {
         let mut host = start(run);
         written += stage.topic.write(events(written..written + 600, "sleep:20ms")).len();
+        // In the middle of its work, or there would be no order to look at.
+        eventually("the first events of this run", SOON, || {
+            stage.acks().iter().any(|ack| ack.handler == format!("run-{run}")).then_some(())
+        });
         let number = u8::try_from(run).expect("a small number") + 1;
         match at {
             At::Compiling => {
