@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""Writes sandbus.json, the dashboard that Grafana imports. With --check it writes nothing, and fails where the file is another.
+"""Writes sandbus.json, the dashboard that Grafana imports. With --check it writes nothing, and fails where the file is another, or
+a panel is not drawn in docs/dashboard.
 
 The panels of the guide have the guide's titles and queries, word for word. A test asks every query of a real Prometheus and
 compares the names with the definitions of the instruments.
 """
 
 import argparse
+import html
 import json
 import sys
 from pathlib import Path
 
 FILE = Path(__file__).with_name("sandbus.json")
+DRAWN = Path(__file__).parents[2] / "docs/dashboard"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 COLUMNS = 24
 RATE = "$__rate_interval"
@@ -20,12 +23,22 @@ PARTITION = "{{messaging_destination}}/{{messaging_kafka_partition}}"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; status 1 if the file is another")
+    parser.add_argument("--check", action="store_true", help="write nothing; status 1 if the file is another, or a panel is not drawn")
     text = json.dumps(dashboard(), indent=2) + "\n"
     if not parser.parse_args().check:
         FILE.write_text(text)
     elif not FILE.exists() or FILE.read_text() != text:
         sys.exit(f"{FILE.name} is not what {Path(__file__).name} writes: run it")
+    else:
+        drawn = "".join(html.unescape(file.read_text()) for file in DRAWN.glob("*.svg"))
+        if missing := [title for title in titles(dashboard()["panels"]) if title not in drawn]:
+            sys.exit(f"docs/dashboard does not show {', '.join(missing)}: run `make dashboard`")
+
+
+def titles(panels: list) -> list:
+    """Of all panels, also those in rows that are closed."""
+    own = [panel["title"] for panel in panels if panel["type"] != "row"]
+    return own + [title for panel in panels for title in titles(panel.get("panels", []))]
 
 
 def dashboard() -> dict:
