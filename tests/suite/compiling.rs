@@ -103,7 +103,10 @@ fn a_bomb_costs_a_bounded_time_and_a_host_goes_on() {
             let deployment = deployment(keys, bomb);
             // The deadline of the command is the bound.
             let outcome = Outcome::of(&deployment, &["check"]).expect(2);
-            outcome.snapshot(&format!("compile-bomb-{name}"));
+            // Where all processors have other work, five times as long in wall clock comes first: a bound, too.
+            if !outcome.stderr.contains("was given up after 5s, which is five times sandbox.compile_time") {
+                outcome.snapshot(&format!("compile-bomb-{name}"));
+            }
             // Nothing of it is kept.
             assert_eq!(fs::read_dir(deployment.directory().join("compiled")).expect("the cache").count(), 0, "{name}");
         }
