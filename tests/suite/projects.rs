@@ -22,6 +22,15 @@ use tempfile::TempDir;
 /// Dependencies and a standard library, on a machine that does more besides.
 const BUILT: Duration = Duration::from_secs(900);
 
+/// The commands that are to come next, as `sandbus new` prints them, in one line.
+#[track_caller]
+fn next(made: &str) -> String {
+    let lines = made.lines().skip_while(|line| *line != "next:").skip(1);
+    let next: Vec<&str> = lines.take_while(|line| line.starts_with(' ')).map(str::trim).collect();
+    assert_eq!(next.len(), 3, "{made}");
+    next.join(" && ")
+}
+
 /// An empty folder outside the repository, and a shell in it whose PATH begins with the built `sandbus`.
 struct Outside {
     folder: TempDir,
@@ -73,15 +82,7 @@ impl Outside {
         let _ = fs::remove_dir_all(cache.join("components"));
         fs::create_dir_all(&cache).expect("a folder for dependencies");
         std::os::unix::fs::symlink(cache, self.path("order-log/target")).expect("the project has no target folder yet");
-        let next: Vec<&str> = made
-            .lines()
-            .skip_while(|line| *line != "next:")
-            .skip(1)
-            .take_while(|line| line.starts_with(' '))
-            .map(str::trim)
-            .collect();
-        assert_eq!(next.len(), 3, "{made}");
-        next.join(" && ")
+        next(&made)
     }
 }
 

@@ -2,20 +2,13 @@
 
 use std::fs;
 
-use super::{Outside, SAMPLES, verdicts};
+use super::{Outside, SAMPLES, next, verdicts};
 
 #[test]
 fn a_new_project_in_c_builds_and_passes_its_tests() {
     let outside = Outside::new(None);
     let made = outside.succeeds("sandbus new order-log --lang c").stdout;
-    let next: Vec<&str> = made
-        .lines()
-        .skip_while(|line| *line != "next:")
-        .skip(1)
-        .take_while(|line| line.starts_with(' '))
-        .map(str::trim)
-        .collect();
-    let run = outside.succeeds(&format!("{} --json", next.join(" && ")));
+    let run = outside.succeeds(&format!("{} --json", next(&made)));
     assert!(run.stderr.contains("building order-log with zig "), "{}", run.stderr);
     assert_eq!(verdicts(&run.stdout), SAMPLES, "{}{}", run.stdout, run.stderr);
 

@@ -3,20 +3,11 @@
 
 use std::fs;
 
-use super::{Outside, SAMPLES, verdicts};
+use super::{Outside, SAMPLES, next, verdicts};
 
 /// The project, and the commands that are to come next, in one line.
 fn new_project(outside: &Outside) -> String {
-    let made = outside.succeeds("sandbus new order-log --lang go").stdout;
-    let next: Vec<&str> = made
-        .lines()
-        .skip_while(|line| *line != "next:")
-        .skip(1)
-        .take_while(|line| line.starts_with(' '))
-        .map(str::trim)
-        .collect();
-    assert_eq!(next.len(), 3, "{made}");
-    next.join(" && ")
+    next(&outside.succeeds("sandbus new order-log --lang go").stdout)
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{Outside, SAMPLES, verdicts};
+use super::{Outside, SAMPLES, next, verdicts};
 
 const COMPONENT: &str = "order-log/target/components/order-log.wasm";
 
@@ -18,14 +18,7 @@ fn replace(outside: &Outside, path: &str, from: &str, to: &str) {
 /// What is true of both. Leaves the project as it was made, and built.
 fn builds_at_once(outside: &Outside, language: &str) {
     let made = outside.succeeds(&format!("sandbus new order-log --lang {language}")).stdout;
-    let next: Vec<&str> = made
-        .lines()
-        .skip_while(|line| *line != "next:")
-        .skip(1)
-        .take_while(|line| line.starts_with(' '))
-        .map(str::trim)
-        .collect();
-    let run = outside.succeeds(&format!("{} --json", next.join(" && ")));
+    let run = outside.succeeds(&format!("{} --json", next(&made)));
     assert!(run.stderr.contains("building order-log with componentize-qjs "), "{}", run.stderr);
     assert_eq!(verdicts(&run.stdout), SAMPLES, "{}{}", run.stdout, run.stderr);
     assert!(run.stdout.contains("order o-1 over 4998 cents is number 1"), "{}", run.stdout);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Outside, SAMPLES, verdicts};
+use super::{Outside, SAMPLES, next, verdicts};
 
 const TESTS: &str = "PYTHONPATH=src:.sandbus/guest-sdk/python python3 -m unittest discover tests";
 const COMPONENT: &str = "order-log/target/components/order-log.wasm";
@@ -29,14 +29,7 @@ fn replace(outside: &Outside, path: &str, from: &str, to: &str) {
 fn a_new_project_builds_and_passes_its_tests_at_once() {
     let outside = Outside::new(None);
     let made = outside.succeeds("sandbus new order-log --lang python").stdout;
-    let next: Vec<&str> = made
-        .lines()
-        .skip_while(|line| *line != "next:")
-        .skip(1)
-        .take_while(|line| line.starts_with(' '))
-        .map(str::trim)
-        .collect();
-    let run = outside.succeeds(&format!("{} --json", next.join(" && ")));
+    let run = outside.succeeds(&format!("{} --json", next(&made)));
     assert!(run.stderr.contains("building order-log with componentize-py "), "{}", run.stderr);
     assert_eq!(verdicts(&run.stdout), SAMPLES, "{}{}", run.stdout, run.stderr);
     assert!(run.stdout.contains("order o-1 over 4998 cents is number 1"), "{}", run.stdout);
