@@ -3,7 +3,7 @@
 //! It looks rather than waits to be told: through symbolic links that are swapped, as Kubernetes does it, and on file
 //! systems that tell nobody. What it has seen twice in a row is taken: a file that is being copied still changes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,9 +69,9 @@ impl Files {
         let (stop, stopped) = bounded::<()>(0);
         let fleet = fleet.clone();
         let look = move || {
-            let (mut files, mut folder) = (HashMap::<Arc<str>, Seen<(PathBuf, Print)>>::new(), Seen::default());
+            let (mut files, mut others) = (HashMap::new(), HashMap::new());
             while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                look(&fleet, &mut files, &mut folder);
+                look(&fleet, &mut files, &mut others);
             }
         };
         std::thread::Builder::new()
@@ -85,7 +85,7 @@ impl Files {
 fn look(
     fleet: &Fleet,
     files: &mut HashMap<Arc<str>, Seen<(PathBuf, Print)>>,
-    folder: &mut Seen<BTreeMap<PathBuf, Print>>,
+    others: &mut HashMap<PathBuf, Seen<Print>>,
 ) {
     let watched = fleet.files();
     files.retain(|name, _| watched.iter().any(|(watched, _)| watched == name));
@@ -100,16 +100,22 @@ fn look(
         }
     }
     let known: BTreeSet<&PathBuf> = watched.iter().map(|(_, path)| path).collect();
-    let others = components(&fleet.folder()).into_iter().filter(|path| !known.contains(path));
-    let others: BTreeMap<_, _> = others.map(|path| (path.clone(), print(&path))).collect();
-    if folder.is_settled(others.clone()) && !others.is_empty() {
-        fleet.folder_changed();
+    let mut found = components(&fleet.folder());
+    found.retain(|path| !known.contains(path));
+    others.retain(|path, _| found.contains(path));
+    for path in found {
+        others.entry(path).or_default();
+    }
+    let settled = others.iter_mut().filter_map(|(path, seen)| seen.is_settled(print(path)).then(|| path.clone()));
+    let settled: BTreeSet<_> = settled.collect();
+    if !settled.is_empty() {
+        fleet.folder_changed(&settled);
     }
 }
 
 /// Files that may be components.
-fn components(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+fn components(folder: &Path) -> BTreeSet<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return BTreeSet::new() };
     let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
     paths.filter(|path| path.extension().is_some_and(|extension| extension == "wasm")).collect()
 }

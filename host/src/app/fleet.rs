@@ -4,7 +4,8 @@
 //! over, between two batches. What cannot be loaded changes nothing. One change loads at a time; what loads nothing (a
 //! rollback, a pause) does not wait for one that does.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -412,14 +413,14 @@ impl Fleet {
     // --- Files ---
 
     /// Files to be watched: each handler's as it is wanted, by its name.
-    pub fn files(&self) -> Vec<(Arc<str>, std::path::PathBuf)> {
+    pub fn files(&self) -> Vec<(Arc<str>, PathBuf)> {
         let state = self.state();
         let watched = state.handlers.iter().filter(|managed| managed.current.loaded.native.is_none());
         watched.map(|managed| (managed.name().clone(), state.wanted(managed).component.clone())).collect()
     }
 
     /// The folder of components.
-    pub fn folder(&self) -> std::path::PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.state().config.handlers_dir.clone()
     }
 
@@ -432,25 +433,30 @@ impl Fleet {
     }
 
     /// A handler's file is gone.
-    pub fn file_gone(&self, name: &str, path: &std::path::Path) {
+    pub fn file_gone(&self, name: &str, path: &Path) {
         self.refuse(name, &format!("{} is gone", path.display()));
     }
 
-    /// There are other files in the folder: those that are handlers now are added.
-    pub fn folder_changed(&self) {
+    /// These files of the folder are new or have changed: those that are handlers now are added.
+    pub fn folder_changed(&self, files: &BTreeSet<PathBuf>) {
         let _one = self.loading();
         let Some(source) = self.state().source.clone() else { return };
-        let config = match source.config() {
-            Ok(config) => config,
+        let (config, unusable) = match source.config_for_good_files() {
+            Ok(read) => read,
             Err(error) => {
                 tracing::warn!(%error, "the handlers' folder has changed, and cannot be used as it is");
                 return;
             }
         };
+        for fault in unusable {
+            tracing::warn!(%fault, "a component's file cannot be used, and is passed over");
+        }
         let new: Vec<_> = {
             let state = self.state();
             let known = |name: &str| state.handlers.iter().any(|managed| &**managed.name() == name);
-            config.handlers.iter().filter(|handler| !known(handler.name.as_str())).cloned().collect()
+            let new = config.handlers.iter().filter(|handler| !known(handler.name.as_str()));
+            // What was refused and is the same is not compiled again whenever another file comes.
+            new.filter(|handler| files.contains(&handler.component)).cloned().collect()
         };
         // Each for itself: a bad file is no reason to leave a good one out.
         for handler in new {

@@ -1,5 +1,6 @@
 //! `sandbus check`: is this configuration, or this component, right?
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -83,15 +84,19 @@ fn toolchains(as_json: bool) -> Done {
 
 /// A configuration of defaults with one component in it.
 pub(super) fn alone(component: &Path) -> Result<Config, Failure> {
-    if component.is_dir() {
-        return Err(Failure::Wrong(format!(
-            "{0} is a folder; name the component in it. If it is a handler's project, `sandbus build {0}` makes its \
-             component and prints where it is",
-            component.display()
-        )));
-    }
-    if !component.is_file() {
-        return Err(Failure::Wrong(format!("there is no file {}", component.display())));
+    let name = component.display();
+    let wrong = match std::fs::metadata(component) {
+        Ok(found) if found.is_file() => None,
+        Ok(found) if found.is_dir() => Some(format!(
+            "{name} is a folder; name the component in it. If it is a handler's project, `sandbus build {name}` makes \
+             its component and prints where it is"
+        )),
+        Ok(_) => Some(format!("{name} is not a file, but a pipe or a device")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Some(format!("there is no file {name}")),
+        Err(error) => Some(format!("{name}: {error}")),
+    };
+    if let Some(wrong) = wrong {
+        return Err(Failure::Wrong(wrong));
     }
     let path = std::path::absolute(component).map_err(anyhow::Error::from)?;
     let text = configuration(&path);

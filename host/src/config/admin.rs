@@ -50,7 +50,7 @@ impl Admin {
                 None
             }
         };
-        let faults = context.into_faults();
+        let (faults, _) = context.into_faults();
         admin.filter(|_| faults.is_empty()).ok_or(ConfigError { source_name: name, faults })
     }
 }

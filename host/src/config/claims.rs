@@ -30,7 +30,7 @@ impl Claims {
     }
 
     /// The name that a file in the handlers' folder gives its handler: its stem. `None` if that is
-    /// no name or is taken, or if the file cannot be used, which is noted.
+    /// no name or is taken, or if the file cannot be used, which is noted as a component's fault.
     pub fn by_file(&mut self, context: &Context, dir: &Reading<PathBuf>, file: &Path) -> Option<HandlerName> {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
         let name = HandlerName::new(&stem);
@@ -51,7 +51,7 @@ impl Claims {
             }
         };
         let file = paths::shown(file.file_name().unwrap_or_default().as_ref());
-        context.add(Fault {
+        context.add_of_component(Fault {
             path: dir.path.clone(),
             origin: dir.origin.clone(),
             found: Found::Other(format!("has the file {file}")),

@@ -1,5 +1,5 @@
-//! What is shared while one configuration is read: the faults found so far, the folder that paths are relative to, and
-//! the files that it names.
+//! What is shared while one configuration is read: the faults found so far, those of components' files apart, the folder that
+//! paths are relative to, and the files that it names.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -11,12 +11,18 @@ use super::{Fault, Found, Origin};
 pub(super) struct Context {
     base_dir: PathBuf,
     faults: RefCell<Vec<Fault>>,
+    of_components: RefCell<Vec<Fault>>,
     named: RefCell<BTreeSet<PathBuf>>,
 }
 
 impl Context {
     pub fn new(base_dir: &Path) -> Self {
-        Self { base_dir: base_dir.to_owned(), faults: RefCell::default(), named: RefCell::default() }
+        Self {
+            base_dir: base_dir.to_owned(),
+            faults: RefCell::default(),
+            of_components: RefCell::default(),
+            named: RefCell::default(),
+        }
     }
 
     /// A path as the configuration means it, of something that is read.
@@ -49,10 +55,13 @@ impl Context {
         self.add(Fault { path: path.to_owned(), origin: origin.clone(), found, expected: expected.into(), hint: None });
     }
 
-    /// All faults, in the order of the file.
-    pub fn into_faults(self) -> Vec<Fault> {
-        let mut faults = self.faults.into_inner();
-        faults.sort_by(|a, b| a.origin.cmp(&b.origin));
-        faults
+    /// Notes that a component's file cannot be used, which is no fault of what is written.
+    pub fn add_of_component(&self, fault: Fault) {
+        self.of_components.borrow_mut().push(fault);
+    }
+
+    /// All faults, and then those of components' files.
+    pub fn into_faults(self) -> (Vec<Fault>, Vec<Fault>) {
+        (self.faults.into_inner(), self.of_components.into_inner())
     }
 }

@@ -58,6 +58,14 @@ pub enum Found {
     Other(String),
 }
 
+impl ConfigError {
+    /// In the order of the file.
+    pub(super) fn new(source_name: String, mut faults: Vec<Fault>) -> Self {
+        faults.sort_by(|a, b| a.origin.cmp(&b.origin));
+        Self { source_name, faults }
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.faults.len();

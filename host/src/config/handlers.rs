@@ -60,10 +60,9 @@ pub(super) fn read(document: &mut Section<'_>, base: &Layer) -> Drafts {
     if let Some(dir) = folder.dir.reading() {
         let named: Vec<PathBuf> = handlers.iter().filter_map(|h| h.component.clone()).collect();
         let files = folder::components(context, dir, &named);
-        handlers.extend(files.into_iter().map(|file| Draft {
-            name: claims.by_file(context, dir, &file),
-            layer: defaults.clone(),
-            component: Some(file),
+        handlers.extend(files.into_iter().filter_map(|file| {
+            let name = claims.by_file(context, dir, &file)?;
+            Some(Draft { name: Some(name), layer: defaults.clone(), component: Some(file) })
         }));
     }
     Drafts { dir: folder.dir.value().map(|dir| context.resolve(dir)), handlers }
@@ -77,7 +76,7 @@ fn draft(mut section: Section<'_>, defaults: &Layer, claims: &mut Claims) -> Dra
             .and_then(|name| claims.by_key(section.context, name)),
         layer,
         component: required(&section, "component", "the component's file", &keys.component)
-            .and_then(|component| existing(&section, component)),
+            .map(|component| existing(&section, component)),
     };
     schema::reject_rest(section, "handler");
     draft
@@ -91,19 +90,19 @@ fn required<'s, T>(section: &Section<'_>, key: &str, expected: &str, slot: &'s S
     slot.reading()
 }
 
-fn existing(section: &Section<'_>, component: &Reading<PathBuf>) -> Option<PathBuf> {
+/// The component's file. That it is not there is noted.
+fn existing(section: &Section<'_>, component: &Reading<PathBuf>) -> PathBuf {
     let path = section.context.resolve(&component.value);
-    let Some(hint) = paths::missing_file(&path) else {
-        return Some(path);
-    };
-    section.context.add(Fault {
-        path: component.path.clone(),
-        origin: component.origin.clone(),
-        found: Found::Value(paths::shown(&component.value)),
-        expected: "a component file".to_owned(),
-        hint: Some(hint),
-    });
-    None
+    if let Some(hint) = paths::missing_file(&path) {
+        section.context.add_of_component(Fault {
+            path: component.path.clone(),
+            origin: component.origin.clone(),
+            found: Found::Value(paths::shown(&component.value)),
+            expected: "a component file".to_owned(),
+            hint: Some(hint),
+        });
+    }
+    path
 }
 
 /// The tables under `handler`, each under the name that it gives itself.

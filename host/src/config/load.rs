@@ -68,6 +68,19 @@ impl Source {
     /// # Errors
     /// With all that is wrong.
     pub fn config(&self) -> Result<Config, ConfigError> {
+        self.read_all()?.whole()
+    }
+
+    /// The same, where a component's file that cannot be used takes nothing from the others: a handler that names it is
+    /// there, a file of the folder is passed over. With why.
+    ///
+    /// # Errors
+    /// With all else that is wrong.
+    pub fn config_for_good_files(&self) -> Result<(Config, Vec<Fault>), ConfigError> {
+        self.read_all().map(|read| (read.config, read.of_components))
+    }
+
+    fn read_all(&self) -> Result<Read, ConfigError> {
         let base_dir = self.file.parent().unwrap_or(Path::new(""));
         let (name, brokers) = (self.file.display().to_string(), self.development.as_deref());
         read(&name, &self.text, base_dir, &mut std::env::vars_os(), brokers)
@@ -99,7 +112,7 @@ impl Config {
     {
         let environment = environment.into_iter();
         let mut environment = environment.map(|(name, value)| (name.into(), value.into()));
-        read("the configuration", text, base_dir, &mut environment, None)
+        read("the configuration", text, base_dir, &mut environment, None)?.whole()
     }
 }
 
@@ -132,13 +145,28 @@ fn read_file(file: &Path) -> Result<String, Box<Fault>> {
     })
 }
 
+/// A configuration in which nothing that is written is wrong.
+struct Read {
+    source_name: String,
+    config: Config,
+    of_components: Vec<Fault>,
+}
+
+impl Read {
+    /// Where every component's file can be used.
+    fn whole(self) -> Result<Config, ConfigError> {
+        let Read { source_name, config, of_components } = self;
+        if of_components.is_empty() { Ok(config) } else { Err(ConfigError::new(source_name, of_components)) }
+    }
+}
+
 fn read(
     source: &str,
     text: &str,
     base_dir: &Path,
     environment: &mut dyn Iterator<Item = (OsString, OsString)>,
     development: Option<&str>,
-) -> Result<Config, ConfigError> {
+) -> Result<Read, ConfigError> {
     let context = Context::new(base_dir);
     let environment: Vec<_> = environment.collect();
     let config = match document::parse(text) {
@@ -148,15 +176,19 @@ fn read(
             None
         }
     };
-    let faults = context.into_faults();
+    let source_name = source.to_owned();
+    let (mut faults, of_components) = context.into_faults();
     match config {
         Some(mut config) if faults.is_empty() => {
             if development.is_some() {
                 development::ease(&mut config);
             }
-            Ok(config)
+            Ok(Read { source_name, config, of_components })
         }
-        _ => Err(ConfigError { source_name: source.to_owned(), faults }),
+        _ => {
+            faults.extend(of_components);
+            Err(ConfigError::new(source_name, faults))
+        }
     }
 }
 

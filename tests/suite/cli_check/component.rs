@@ -52,6 +52,19 @@ fn one_that_fails_when_it_is_made_is_heard() {
 }
 
 #[test]
+fn what_is_no_file_is_told_from_what_is_not_there() {
+    let deployment = Deployment::new("");
+    for (path, said) in [
+        ("/dev/null", "/dev/null is not a file, but a pipe or a device"),
+        ("/dev/null/subject.wasm", "/dev/null/subject.wasm: Not a directory (os error 20)"),
+        ("subject.wasm", "there is no file subject.wasm"),
+    ] {
+        let outcome = check(&deployment, &[path]).expect(1);
+        assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", format!("sandbus: {said}\n").as_str()));
+    }
+}
+
+#[test]
 fn a_right_one_is_shown() {
     let deployment = Deployment::new("this is not read = [").handler("probe", "probe-rust");
     let outcome = check(&deployment, &["handlers/probe.wasm"]).expect(0);

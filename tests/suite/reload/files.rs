@@ -91,6 +91,30 @@ fn a_component_that_comes_into_the_folder_is_a_handler_from_there_on() {
 }
 
 #[test]
+fn one_bad_file_in_the_folder_keeps_no_other_out_and_is_compiled_once() {
+    let stage = Stage::new(1).probe(Probe::named("probe"));
+    let host = stage.start();
+    let folder = host.directory().join("handlers");
+    // Of each kind that a configuration is refused for.
+    symlink("nowhere", folder.join("dangling.wasm")).expect("a link");
+    hostile::pipe(&folder.join("pipe.wasm")).expect("a pipe");
+    put(&folder.join("no name.wasm"), &version("audit-rust", 0));
+    put(&folder.join("broken.wasm"), b"no component");
+    for said in ["there is no ", "pipe.wasm is not a file", "a stem that is a handler's name"] {
+        host.log_line_containing(said, SOON);
+    }
+    wait_reloads(&host, "broken", "refused", 1);
+    put(&folder.join("newcomer.wasm"), &version("audit-rust", 0));
+    wait_generation(&host, "newcomer", 1);
+    stage.topic.write([event("a", "ack")]);
+    stage.wait_final(1);
+    // What came meanwhile was no reason to look at it again; that it changes is one.
+    wait_reloads(&host, "broken", "refused", 1);
+    put(&folder.join("broken.wasm"), b"no component either");
+    wait_reloads(&host, "broken", "refused", 2);
+}
+
+#[test]
 fn a_file_that_is_touched_is_the_same() {
     let stage = Stage::new(1).probe(Probe::named("probe"));
     let host = stage.start();
