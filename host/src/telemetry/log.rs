@@ -1,6 +1,6 @@
 //! The process's log, on stderr, and on demand by OTLP too: the same lines, with the same filter.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use clap::ValueEnum;
@@ -17,6 +17,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use super::otlp::rejected::{self, Rejections};
 use super::trace_context::TraceParent;
+use crate::sandbox::text::plain_json;
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -42,10 +43,10 @@ static EXPORT: RwLock<Option<Arc<Bridge>>> = RwLock::new(None);
 /// Starts the log. `RUST_LOG` filters it, by level or by module; guests' lines have the target `guest`.
 pub fn start(format: LogFormat, default_level: &str) {
     let asked = std::env::var(EnvFilter::DEFAULT_ENV).is_ok_and(|filter| filter.contains(OPENTELEMETRY));
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = fmt::layer();
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
-        LogFormat::Text => Box::new(lines.with_ansi(std::io::stderr().is_terminal())),
-        LogFormat::Json => Box::new(lines.json().flatten_event(true)),
+        LogFormat::Text => Box::new(lines.with_writer(io::stderr).with_ansi(io::stderr().is_terminal())),
+        LogFormat::Json => Box::new(lines.with_writer(|| PlainJson(io::stderr())).json().flatten_event(true)),
     };
     // A second start, in one process, changes nothing.
     let _ = tracing_subscriber::registry()
@@ -53,6 +54,26 @@ pub fn start(format: LogFormat, default_level: &str) {
         .with(Export.with_filter(filter(default_level, asked)))
         .with(Rejections.with_filter(filter_fn(rejected::is_told)))
         .try_init();
+}
+
+/// JSON lines in which nothing stands that a terminal would obey: somebody looks at them there, too, and guests have a say
+/// in what errors are called. Each line comes in one piece.
+struct PlainJson<W>(W);
+
+impl<W: Write> Write for PlainJson<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.write_all(line).map(|()| line.len())
+    }
+
+    fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+        let text = String::from_utf8_lossy(line);
+        let plain = plain_json(text.trim_end_matches('\n')) + "\n";
+        self.0.write_all(plain.as_bytes())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// What `RUST_LOG` says. OpenTelemetry's packages say nothing besides what no counter or line of ours tells, unless they are
@@ -96,5 +117,22 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Export {
         {
             bridge.on_event(event, context);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_json_keeps_what_it_says_and_nothing_that_is_obeyed() {
+        let said = "\u{9b}31m\u{202e}evil\n é";
+        let line = serde_json::json!({ "reason": said }).to_string() + "\n";
+        let mut written = Vec::new();
+        PlainJson(&mut written).write_all(line.as_bytes()).unwrap();
+        let written = String::from_utf8(written).unwrap();
+        assert_eq!(written, "{\"reason\":\"\\u009b31m\\u202eevil\\n é\"}\n");
+        let read: serde_json::Value = serde_json::from_str(&written).unwrap();
+        assert_eq!(read["reason"], said);
     }
 }
