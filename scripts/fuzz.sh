@@ -5,11 +5,11 @@ set -eu
 cd "$(dirname "$0")/.."
 target=$1 minutes=$2
 
+PATH="$PWD/target/tools/bin:$PATH"
 command -v cargo-fuzz >/dev/null || {
     echo '==> Building cargo-fuzz, once'
     cargo install --quiet --locked --version 0.13.2 --root target/tools cargo-fuzz
 }
-PATH="$PWD/target/tools/bin:$PATH"
 found=target/fuzz/corpus/$target
 mkdir -p "$found"
 # Without a sanitizer: what is looked for are panics.

@@ -75,6 +75,27 @@ impl Drop for Ends<'_> {
     }
 }
 
+/// Does something while events are written all the time. How many were.
+fn under_load(stage: &Stage, work: impl FnOnce()) -> usize {
+    let done = AtomicBool::new(false);
+    let written = std::thread::scope(|scope| {
+        let load = scope.spawn(|| {
+            let mut written = 0;
+            while !done.load(Ordering::Relaxed) {
+                written += stage.topic.write((0..100).map(|key| event(&format!("k{key}"), "ack"))).len();
+            }
+            written
+        });
+        // However the work ends, the load ends with it.
+        let ends = Ends(&done);
+        work();
+        drop(ends);
+        load.join().expect("the load")
+    });
+    assert!(written > 0);
+    written
+}
+
 /// What is said where a machine has too much else to do for one second of CPU.
 const GIVEN_UP: &str = "sandbus: handler \"bomb\": handlers/bomb.wasm: compiling this component was given up after 5s, which is \
                         five times sandbox.compile_time: this machine has too little CPU time to spare. Raise the limit, or \
@@ -84,17 +105,7 @@ const GIVEN_UP: &str = "sandbus: handler \"bomb\": handlers/bomb.wasm: compiling
 fn a_bomb_costs_a_bounded_time_and_a_host_goes_on() {
     let stage = Stage::new(4).probe(Probe::named("probe"));
     let mut host = stage.start();
-    let done = AtomicBool::new(false);
-    let written = std::thread::scope(|scope| {
-        // The load ends with this, however it ends.
-        let ends = Ends(&done);
-        let load = scope.spawn(|| {
-            let mut written = 0;
-            while !done.load(Ordering::Relaxed) {
-                written += stage.topic.write((0..100).map(|key| event(&format!("k{key}"), "ack"))).len();
-            }
-            written
-        });
+    let written = under_load(&stage, || {
         let short = "compile_time = \"1s\"";
         let little = "compile_time = \"20s\"\ncompile_memory = \"256MiB\"";
         for (name, keys, bomb) in [
@@ -115,11 +126,7 @@ fn a_bomb_costs_a_bounded_time_and_a_host_goes_on() {
             // Nothing of it is kept.
             assert_eq!(fs::read_dir(deployment.directory().join("compiled")).expect("the cache").count(), 0, "{name}");
         }
-
-        drop(ends);
-        load.join().expect("the load")
     });
-    assert!(written > 0);
     stage.wait_final(i64::try_from(written).expect("a small number"));
     assert_eq!(stage.wait_acks(written).len(), written);
     assert_eq!(host.terminate(SOON).code(), Some(0));
@@ -130,16 +137,7 @@ fn bombs_that_come_into_the_folder_of_a_busy_host_are_refused_beside_its_work() 
     let stage = Stage::new(4).probe(Probe::named("probe")).handler("\n[sandbox]\ncompile_time = \"1s\"\n");
     let mut host = stage.start();
     let folder = host.directory().join("handlers");
-    let done = AtomicBool::new(false);
-    let written = std::thread::scope(|scope| {
-        let ends = Ends(&done);
-        let load = scope.spawn(|| {
-            let mut written = 0;
-            while !done.load(Ordering::Relaxed) {
-                written += stage.topic.write((0..100).map(|key| event(&format!("k{key}"), "ack"))).len();
-            }
-            written
-        });
+    let written = under_load(&stage, || {
         for (name, bomb) in [("slow", bombs::branches(1, 80_000)), ("endless", endless(1))] {
             // As whole files, as `mv` brings them.
             fs::write(folder.join(name), bomb).expect("the folder can be written");
@@ -153,10 +151,7 @@ fn bombs_that_come_into_the_folder_of_a_busy_host_are_refused_beside_its_work() 
             host.wait_metric("sandbus_handler_reloads_total", &labels, 1.0, SOON);
             host.log_record(name, SOON, |line| line["handler"] == name && refused(line));
         }
-        drop(ends);
-        load.join().expect("the load")
     });
-    assert!(written > 0);
     stage.wait_final(i64::try_from(written).expect("a small number"));
     let acks = stage.wait_acks(written);
     let places: std::collections::BTreeSet<_> = acks.iter().map(super::delivery::stage::Ack::place).collect();
