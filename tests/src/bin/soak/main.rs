@@ -2,8 +2,8 @@
 //!
 //! A good handler and a bad neighbour share a group under a steady load. Beside them the cases of the catalogue come and
 //! go, eight at a time for half a minute, each in a group of its own, and each is given events all the time. When all have
-//! been there, none is for another half a minute: what the host holds at the end of that rest is compared, for while they
-//! are there it depends on which. Meanwhile the good handler's file changes: to another version of it, and, by turns, to
+//! been there, none is for another half a minute: what the host holds in these rests is compared, for while they are there
+//! it depends on which. Meanwhile the good handler's file changes: to another version of it, and, by turns, to
 //! each component that must not be loaded. In the end each of the good handler's events was acknowledged once and in the
 //! order of its key, and memory has not grown from rest to rest.
 
@@ -43,6 +43,11 @@ struct Arguments {
 
 const SOON: Duration = Duration::from_secs(120);
 const SAMPLE: Duration = Duration::from_secs(10);
+/// The same in a rest: what is freed and taken within seconds differs by more from one look to the next than what is
+/// looked for from one rest to the next.
+const REST_SAMPLE: Duration = Duration::from_secs(2);
+/// A rest begins when the last case has left, and counts from so long after it: threads end, and memory is given back.
+const SETTLE: Duration = Duration::from_secs(10);
 const WAVE: Duration = Duration::from_secs(30);
 /// Cases that are there at a time.
 const TOGETHER: usize = 8;
@@ -56,7 +61,7 @@ const RISE: (f64, f64) = (16.0, 0.05);
 /// One look at the host.
 struct Sample {
     seconds: f64,
-    /// The end of a rest, when all cases have been there and none is.
+    /// In a rest, when all cases have been there and none is.
     rest: bool,
     resources: Resources,
     lag: f64,
@@ -163,6 +168,8 @@ impl Soak {
         let cases = self.cases.clone();
         let mut waves = cases.chunks(TOGETHER).chain([&[][..]]).cycle();
         let mut present: &[&Case] = &[];
+        // Since when none of them is there.
+        let mut alone = None;
         // When each is due.
         let [mut wave, mut event, mut reload, mut sample] = [Duration::ZERO; 4];
         let mut events = 0;
@@ -176,14 +183,14 @@ impl Soak {
                 reached
             };
             if is_due(&mut wave, WAVE) {
-                if now > WAVE && present.is_empty() {
-                    self.sample(true);
-                }
                 present = waves.next().expect("they go round");
                 self.reconfigure(present);
-                if present.is_empty() {
+                alone = present.is_empty().then(|| {
                     self.wait_alone();
-                    wave = self.start.elapsed() + WAVE;
+                    self.start.elapsed()
+                });
+                if let Some(since) = alone {
+                    wave = since + WAVE;
                 }
             }
             if is_due(&mut event, EVENT) {
@@ -193,8 +200,9 @@ impl Soak {
             if is_due(&mut reload, RELOAD) {
                 self.change_file();
             }
-            if is_due(&mut sample, SAMPLE) {
-                self.sample(false);
+            let rest = alone.is_some_and(|since| now >= since + SETTLE);
+            if is_due(&mut sample, if rest { REST_SAMPLE } else { SAMPLE }) {
+                self.sample(rest);
             }
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -316,9 +324,14 @@ impl Soak {
         let (last, during) = self.samples.split_last().expect("one was taken in the end");
         let whole = last.seconds;
         let late: Vec<_> = during.iter().filter(|sample| sample.seconds > whole / 3.0).collect();
-        let rests = late.iter().filter(|sample| sample.rest);
-        let points: Vec<_> = rests.map(|sample| (sample.seconds, sample.resources.mebibytes())).collect();
-        let mean = points.iter().map(|point| point.1).sum::<f64>() / points.len() as f64;
+        let rests = late.chunk_by(|a, b| a.rest == b.rest).filter(|samples| samples.iter().all(|sample| sample.rest));
+        let points: Vec<_> = rests
+            .map(|rest| {
+                let mean = |of: fn(&Sample) -> f64| mean(rest.iter().map(|sample| of(sample)));
+                (mean(|sample| sample.seconds), mean(|sample| sample.resources.mebibytes()))
+            })
+            .collect();
+        let mean = mean(points.iter().map(|point| point.1));
         let hourly = hourly_growth(&points);
         let rise = hourly * whole * 2.0 / 3.0 / 3600.0;
         let allowed = RISE.0.max(RISE.1 * mean);
@@ -372,6 +385,11 @@ impl Soak {
             })).collect::<Vec<_>>(),
         })
     }
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len() as f64;
+    values.sum::<f64>() / count
 }
 
 fn metrics(page: &str) -> Metrics {
