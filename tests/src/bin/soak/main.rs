@@ -32,6 +32,10 @@ struct Arguments {
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
 
+    /// Seconds that the same cases are there
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    wave: u64,
+
     /// Only the cases of these names, for whoever looks for the one that makes memory grow
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     cases: Vec<String>,
@@ -46,9 +50,8 @@ const SAMPLE: Duration = Duration::from_secs(10);
 /// The same in a rest: what is freed and taken within seconds differs by more from one look to the next than what is
 /// looked for from one rest to the next.
 const REST_SAMPLE: Duration = Duration::from_secs(2);
-/// A rest begins when the last case has left, and counts from so long after it: threads end, and memory is given back.
-const SETTLE: Duration = Duration::from_secs(10);
-const WAVE: Duration = Duration::from_secs(30);
+/// A rest begins when the last case has left, and counts after this part of it: threads end, and memory is given back.
+const SETTLE: f64 = 1.0 / 3.0;
 /// Cases that are there at a time.
 const TOGETHER: usize = 8;
 /// Between two events for each of them.
@@ -81,6 +84,8 @@ struct Topics {
 
 struct Soak {
     cases: Vec<&'static Case>,
+    /// How long the same ones are there.
+    wave: Duration,
     host: Host,
     topics: Topics,
     configuration: String,
@@ -115,7 +120,9 @@ fn main() -> ExitCode {
     let wanted = |case: &&Case| arguments.cases.is_empty() || arguments.cases.iter().any(|name| name == case.name);
     let cases: Vec<_> = CASES.iter().filter(|case| case.ends.is_loaded()).filter(wanted).collect();
     assert!(!cases.is_empty(), "there are no cases of the names {:?}", arguments.cases);
-    let mut soak = Soak { cases, host, topics, configuration, start: Instant::now(), samples: Vec::new(), files: 0 };
+    let wave = Duration::from_secs(arguments.wave);
+    let mut soak =
+        Soak { cases, wave, host, topics, configuration, start: Instant::now(), samples: Vec::new(), files: 0 };
     soak.run(Duration::from_secs(arguments.minutes * 60));
 
     soak.reconfigure(&[]);
@@ -160,7 +167,7 @@ fn configuration(connection: &Connection, topics: &Topics, group: &str) -> Strin
 impl Soak {
     /// How long it takes until each case has been there, and none.
     fn round(&self) -> Duration {
-        WAVE * u32::try_from(self.cases.len().div_ceil(TOGETHER) + 1).expect("a small number")
+        self.wave * u32::try_from(self.cases.len().div_ceil(TOGETHER) + 1).expect("a small number")
     }
 
     fn run(&mut self, time: Duration) {
@@ -182,7 +189,7 @@ impl Soak {
                 }
                 reached
             };
-            if is_due(&mut wave, WAVE) {
+            if is_due(&mut wave, self.wave) {
                 present = waves.next().expect("they go round");
                 self.reconfigure(present);
                 alone = present.is_empty().then(|| {
@@ -190,7 +197,7 @@ impl Soak {
                     self.start.elapsed()
                 });
                 if let Some(since) = alone {
-                    wave = since + WAVE;
+                    (wave, sample) = (since + self.wave, since + self.wave.mul_f64(SETTLE));
                 }
             }
             if is_due(&mut event, EVENT) {
@@ -200,9 +207,8 @@ impl Soak {
             if is_due(&mut reload, RELOAD) {
                 self.change_file();
             }
-            let rest = alone.is_some_and(|since| now >= since + SETTLE);
-            if is_due(&mut sample, if rest { REST_SAMPLE } else { SAMPLE }) {
-                self.sample(rest);
+            if is_due(&mut sample, if alone.is_some() { REST_SAMPLE } else { SAMPLE }) {
+                self.sample(alone.is_some());
             }
             std::thread::sleep(Duration::from_millis(100));
         }
