@@ -116,10 +116,16 @@ impl Cluster {
         }
         // librdkafka says each failed connection; we say what it means, once in a while.
         config.set("log.connection.close", "false").set_log_level(RDKafkaLogLevel::Warning);
-        if self.log.watch.is_some() {
-            connections::tell(&mut config);
-        }
+        // A client that nobody polls for them would keep all that it ever told.
+        config.remove(connections::STATISTICS);
         config
+    }
+
+    /// Has a client tell of its connections. It has to be polled.
+    fn tell_connections(&self, config: &mut ClientConfig) {
+        if self.log.watch.is_some() {
+            connections::tell(config);
+        }
     }
 }
 

@@ -24,9 +24,12 @@ pub trait ConnectionWatch: Send + Sync {
     fn connected(&self, group: &str, connected: bool);
 }
 
+/// How often librdkafka tells, in milliseconds.
+pub(super) const STATISTICS: &str = "statistics.interval.ms";
+
 /// Has librdkafka tell.
 pub(super) fn tell(config: &mut ClientConfig) {
-    config.set("statistics.interval.ms", INTERVAL_MS);
+    config.set(STATISTICS, INTERVAL_MS);
 }
 
 /// The part of librdkafka's statistics that is about connections.

@@ -131,6 +131,7 @@ pub(super) fn configure(cluster: &Cluster, group: &str) -> ClientConfig {
         // It reads nothing: that is the fetcher's.
         .set("auto.offset.reset", "earliest")
         .set("queued.max.messages.kbytes", "1");
+    cluster.tell_connections(&mut config);
     config
 }
 

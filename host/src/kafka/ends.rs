@@ -25,8 +25,7 @@ impl Ends {
     /// # Errors
     /// Where librdkafka does not accept the configuration.
     pub fn new(cluster: &Cluster) -> anyhow::Result<Ends> {
-        let mut config = super::fetcher::configure(cluster, "sandbus.ends");
-        config.remove("statistics.interval.ms");
+        let config = super::fetcher::configure(cluster, "sandbus.ends");
         config.create_with_context(PlainContext::new(cluster)).map(Ends).map_err(not_accepted)
     }
 

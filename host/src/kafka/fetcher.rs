@@ -155,6 +155,7 @@ impl Fetcher {
     pub fn new(cluster: &Cluster, group: &str, alarm: &Arc<Alarm>) -> anyhow::Result<Fetcher> {
         let mut config = configure(cluster, group);
         config.set("enable.partition.eof", "true");
+        cluster.tell_connections(&mut config);
         let busy = Reader::new(cluster, &config, alarm)?;
         config.set("fetch.wait.max.ms", cluster.kafka.properties.get("fetch.wait.max.ms").map_or("100", |ms| ms));
         Ok(Fetcher { busy, idle: Reader::new(cluster, &config, alarm)? })

@@ -150,6 +150,7 @@ pub(super) fn configure(cluster: &Cluster) -> ClientConfig {
     if cluster.kafka.properties.get("linger.ms").is_none() {
         config.set("linger.ms", "5");
     }
+    cluster.tell_connections(&mut config);
     config
 }
 

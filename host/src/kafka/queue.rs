@@ -18,6 +18,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use rdkafka::bindings;
+use rdkafka::client::{Client as NativeClient, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 
 use super::message::Message;
@@ -79,6 +80,33 @@ impl<C: ConsumerContext + 'static> EventQueue<C> {
     pub fn has_events(&self) -> bool {
         // SAFETY: the queue is alive.
         unsafe { bindings::rd_kafka_queue_length(self.queue.0.as_ptr()) > 0 }
+    }
+}
+
+fn main<C: ClientContext>(client: &NativeClient<C>) -> Option<Queue> {
+    // SAFETY: the client is alive; the reference is given back when `Queue` is dropped.
+    let queue = unsafe { bindings::rd_kafka_queue_get_main(client.native_ptr()) };
+    NonNull::new(queue).map(Queue)
+}
+
+/// How many events wait to be polled in the main queue of a client that is in no group.
+pub fn waiting<C: ClientContext>(client: &NativeClient<C>) -> usize {
+    // SAFETY: the queue is alive.
+    main(client).map_or(0, |queue| unsafe { bindings::rd_kafka_queue_length(queue.0.as_ptr()) })
+}
+
+/// Forgets what has come into the main queue of a client that has no other way to be polled: an admin client's answers
+/// come into queues of their own, and its errors and log lines into that one, where they would stay for good.
+pub fn forget_events<C: ClientContext>(client: &NativeClient<C>) {
+    let Some(queue) = main(client) else { return };
+    loop {
+        // SAFETY: the queue is alive, and an event belongs to who polled it.
+        let event = unsafe { bindings::rd_kafka_queue_poll(queue.0.as_ptr(), 0) };
+        if event.is_null() {
+            return;
+        }
+        // SAFETY: the same.
+        unsafe { bindings::rd_kafka_event_destroy(event) };
     }
 }
 

@@ -6,6 +6,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::queue::{forget_events, waiting};
 use super::topic_id::{self, TopicId};
 use super::{Cluster, PlainContext};
 
@@ -57,8 +58,7 @@ impl Topics {
     /// # Errors
     /// Where no broker answers.
     pub fn partitions(&self, topic: &str) -> Result<Option<i32>, TopicError> {
-        // Also delivers what the connection has to say.
-        let _ = self.client.poll(Duration::ZERO);
+        self.serve();
         let metadata = self.client.fetch_metadata(Some(topic), ASK).map_err(TopicError::Away)?;
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
         match found.error().map(RDKafkaErrorCode::from) {
@@ -70,7 +70,17 @@ impl Topics {
 
     /// Which topic has that name now. `None` where that is not known.
     pub fn id(&self, topic: &str) -> Option<TopicId> {
+        self.serve();
         topic_id::of(&self.admin, topic, ASK)
+    }
+
+    /// Hears what the connections have to say: both clients have the same troubles, so one tells of them.
+    fn serve(&self) {
+        // One is polled at a time, and a log line, which is answered with nothing, may stand before an error.
+        for _ in 0..waiting(self.client.client()) {
+            let _ = self.client.poll(Duration::ZERO);
+        }
+        forget_events(self.admin.inner());
     }
 
     /// Makes a topic, with the cluster's own replication and configuration. One that is there already is fine.
@@ -133,5 +143,56 @@ impl Topics {
             }
             Some(Err((topic, code))) => Err(TopicError::Create(topic, code.to_string())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::kafka::connections::{ConnectionWatch, STATISTICS};
+    use crate::kafka::embedded::EmbeddedBroker;
+
+    const ENOUGH: usize = 15;
+
+    struct Nobody;
+
+    impl ConnectionWatch for Nobody {
+        fn may_fail(&self, _: &str) {}
+
+        fn failed(&self, _: &str) {}
+
+        fn reconnected(&self, _: u64) {}
+
+        fn connected(&self, _: &str, _: bool) {}
+    }
+
+    #[test]
+    fn what_nobody_polls_for_is_not_kept_for_good() {
+        let broker = EmbeddedBroker::start().unwrap();
+        let text = format!(
+            "[kafka]\nbootstrap_servers = {:?}\n[kafka.properties]\n\"statistics.interval.ms\" = \"100\"\n",
+            broker.bootstrap_servers()
+        );
+        let nothing = std::iter::empty::<(&str, &str)>();
+        let kafka = Config::from_text(&text, Path::new("/nowhere"), nothing).unwrap().kafka;
+        let cluster = Cluster::watched(kafka, Arc::new(Nobody));
+        let topics = Topics::new(&cluster).unwrap();
+        // What each of its clients would have, if it told. By then it would have told at the host's own interval, too.
+        let mut config = cluster.consumer();
+        let telling: BaseConsumer<PlainContext> =
+            config.set(STATISTICS, "100").create_with_context(PlainContext::new(&cluster)).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while waiting(telling.client()) < ENOUGH {
+            assert!(Instant::now() < deadline, "{} events wait", waiting(telling.client()));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!((waiting(topics.client.client()), waiting(topics.admin.inner())), (0, 0));
+        forget_events(telling.client());
+        assert!(waiting(telling.client()) < ENOUGH);
     }
 }
