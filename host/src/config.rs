@@ -44,6 +44,7 @@ pub use admin::Admin;
 pub use delivery::{DeadLetters, Delivery, Guarantee};
 pub use environment::places;
 pub use fault::{ConfigError, Fault, Found, Origin};
+pub use folder::is_component;
 pub use grants::{
     Ambiguous, Grants, Guarded, HttpDenied, HttpGrant, HttpOrigin, IpNet, Path, PublishDenied, Scheme, is_public,
 };

@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use super::fleet::Fleet;
+use crate::config::is_component;
 
 /// How often.
 const LOOK: Duration = Duration::from_millis(250);
@@ -103,21 +104,16 @@ fn look(
     let mut found = components(&fleet.folder());
     found.retain(|path| !known.contains(path));
     others.retain(|path, _| found.contains(path));
-    for path in found {
-        others.entry(path).or_default();
-    }
-    let settled = others.iter_mut().filter_map(|(path, seen)| seen.is_settled(print(path)).then(|| path.clone()));
-    let settled: BTreeSet<_> = settled.collect();
-    if !settled.is_empty() {
-        fleet.folder_changed(&settled);
+    found.retain(|path| others.entry(path.clone()).or_default().is_settled(print(path)));
+    if !found.is_empty() {
+        fleet.folder_changed(&found);
     }
 }
 
 /// Files that may be components.
 fn components(folder: &Path) -> BTreeSet<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return BTreeSet::new() };
-    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    paths.filter(|path| path.extension().is_some_and(|extension| extension == "wasm")).collect()
+    entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(|path| is_component(path)).collect()
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ fn is_absent(error: &std::io::Error) -> bool {
 
 /// A file that a glob `*.wasm` would find. What cannot be looked at counts, so that it is not
 /// silently left out.
-fn is_component(path: &Path) -> bool {
+pub fn is_component(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "wasm")
         && !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
         && !path.is_dir()

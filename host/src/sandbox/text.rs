@@ -3,6 +3,8 @@
 //! A component's author chooses the names of its functions, the messages of its errors and what it logs; whoever reads
 //! them sits at a terminal, or searches in a log.
 
+use std::borrow::Cow;
+
 use crate::delivery::dead_letter::MAX_MESSAGE_CHARS;
 
 /// The most characters of why a component was refused.
@@ -68,7 +70,10 @@ fn escaped(text: &str, is_obeyed: impl Fn(char) -> bool) -> String {
 }
 
 /// JSON whose strings hold nothing that would be obeyed. What writes JSON leaves all but the first 32 as they are.
-pub fn plain_json(json: &str) -> String {
+pub fn plain_json(json: &str) -> Cow<'_, str> {
+    if !json.chars().any(is_obeyed) {
+        return json.into();
+    }
     let mut plain = String::with_capacity(json.len());
     for character in json.chars() {
         if is_obeyed(character) {
@@ -78,7 +83,7 @@ pub fn plain_json(json: &str) -> String {
             plain.push(character);
         }
     }
-    plain
+    plain.into()
 }
 
 #[cfg(test)]
@@ -100,7 +105,8 @@ mod tests {
     #[test]
     fn json_keeps_its_meaning() {
         let value = serde_json::json!({ HOSTILE: ["\n\"\\", "\u{7f}"] });
-        let written = plain_json(&value.to_string());
+        let said = value.to_string();
+        let written = plain_json(&said);
         assert!(!written.chars().any(is_obeyed), "{written}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), value);
     }

@@ -1,5 +1,6 @@
 //! The process's log, on stderr, and on demand by OTLP too: the same lines, with the same filter.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -67,8 +68,10 @@ impl<W: Write> Write for PlainJson<W> {
 
     fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
         let text = String::from_utf8_lossy(line);
-        let plain = plain_json(text.trim_end_matches('\n')) + "\n";
-        self.0.write_all(plain.as_bytes())
+        match plain_json(text.trim_end_matches('\n')) {
+            Cow::Borrowed(_) => self.0.write_all(line),
+            Cow::Owned(plain) => self.0.write_all((plain + "\n").as_bytes()),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

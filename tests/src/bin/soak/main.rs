@@ -333,11 +333,11 @@ impl Soak {
         let rests = late.chunk_by(|a, b| a.rest == b.rest).filter(|samples| samples.iter().all(|sample| sample.rest));
         let points: Vec<_> = rests
             .map(|rest| {
-                let mean = |of: fn(&Sample) -> f64| mean(rest.iter().map(|sample| of(sample)));
+                let mean = |of: fn(&Sample) -> f64| average(rest.iter().map(|sample| of(sample)));
                 (mean(|sample| sample.seconds), mean(|sample| sample.resources.mebibytes()))
             })
             .collect();
-        let mean = mean(points.iter().map(|point| point.1));
+        let mean = average(points.iter().map(|point| point.1));
         let hourly = hourly_growth(&points);
         let rise = hourly * whole * 2.0 / 3.0 / 3600.0;
         let allowed = RISE.0.max(RISE.1 * mean);
@@ -393,7 +393,7 @@ impl Soak {
     }
 }
 
-fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+fn average(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     let count = values.len() as f64;
     values.sum::<f64>() / count
 }
