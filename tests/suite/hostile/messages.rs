@@ -10,6 +10,8 @@ use sandbus_tests::hostile::{CASES, Case, Ends, Source, Stage};
 use serde_json::json;
 
 use crate::cli_outcome::Outcome;
+use crate::delivery::SOON;
+use crate::delivery::stage;
 
 /// As far as lines are kept: some are a thousand characters.
 const SHOWN: usize = 300;
@@ -80,6 +82,17 @@ fn what_a_component_says_of_itself_commands_no_terminal() {
     assert!(!outcome.stdout.chars().any(is_obeyed), "{:?}", outcome.stdout);
     let attributes = &outcome.json()["handlers"][0]["attributes"];
     assert_eq!(attributes["\u{1b}[2Jnam\ne\t"], "\u{202e}v\u{9b}alu\u{1b}e.", "{attributes}");
+}
+
+/// Its lines are JSON here, which leaves these characters as they are.
+#[test]
+fn what_a_host_logs_of_an_error_commands_no_terminal() {
+    let stage = stage::Stage::new(1).probe(stage::Probe::named("probe").line("max_retries = 0"));
+    let host = stage.start();
+    stage.topic.write([stage::event("a", "error:Broken:re\u{9b}31md\u{202e}")]);
+    stage.wait_final(1);
+    let line = host.log_line_containing("31md", SOON);
+    assert!(line.contains("re\\u009b31md\\u202e") && !line.chars().any(is_obeyed), "{line:?}");
 }
 
 fn shown(name: &str, outcome: &Outcome) -> String {
