@@ -12,6 +12,12 @@ use super::*;
 use crate::delivery::mutants;
 use crate::delivery::verdict::{FaultKind, Reason};
 
+mod costs;
+mod steps;
+
+use costs::{Cost, Member, OnTrial};
+use steps::{Record, Step, steps};
+
 const PARTITIONS: usize = 3;
 /// Concurrency of each handler; the first goes by key, the second by partition, the third has no order.
 const CONCURRENCY: [u32; 3] = [2, 1, 3];
@@ -25,54 +31,6 @@ const TRIAL: u32 = 2;
 const WINDOW: u32 = 4;
 
 type Place = (usize, i64);
-
-#[derive(Clone, Debug)]
-struct Record {
-    gap: u8,
-    bytes: u64,
-    key: Lane,
-    wanted: [bool; 3],
-    decodable: bool,
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Produce(usize, Record),
-    Read(usize),
-    /// One of the running batches ends, each of its tries in one of these; or all of it in a fault.
-    End {
-        pick: usize,
-        endings: Vec<(Ending, bool)>,
-        fault: bool,
-        /// So many tries have run, and the rest was left.
-        ran: usize,
-    },
-    /// The broker acknowledges one of what waits for it, or refuses it where it can be.
-    Settle {
-        pick: usize,
-        refuse: bool,
-    },
-    Pass(u64),
-    Assign(usize),
-    Revoke {
-        partitions: [bool; PARTITIONS],
-        lost: bool,
-    },
-    /// The position of a partition jumps: back to what was read before, or forward over what was deleted.
-    Reset {
-        partition: usize,
-        to: usize,
-    },
-    /// Another generation, which may be taken back.
-    Deploy {
-        handler: usize,
-        on_trial: bool,
-    },
-    Pause(usize),
-    Resume(usize),
-    Crash,
-    ShutDown,
-}
 
 /// A record as the broker has it.
 struct Stored {
@@ -113,36 +71,6 @@ struct Reader {
     tries: HashMap<(i64, HandlerIndex), u32>,
     /// Deliveries that must not share a batch.
     alone: BTreeSet<(i64, HandlerIndex)>,
-}
-
-/// A handler, as the model knows it.
-#[derive(Default)]
-struct Member {
-    deployment: Deployment,
-    /// What it goes back to.
-    before: Deployment,
-    paused: bool,
-    quarantined: bool,
-    failed: u32,
-    events: BTreeSet<DeliveryId>,
-    trial: Option<OnTrial>,
-    condemned: Option<Deployment>,
-}
-
-#[derive(Default)]
-struct OnTrial {
-    until: Option<Instant>,
-    /// What failed, with what each had before.
-    failed: BTreeMap<DeliveryId, (u32, Place, u32)>,
-}
-
-/// What a failure costs.
-#[derive(PartialEq)]
-enum Cost {
-    ATry,
-    /// And nothing more, though it was the last.
-    ATryAtMost,
-    Nothing,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -393,81 +321,6 @@ impl World {
     }
 
     /// Deliveries that failed on a trial have the tries again that they had before.
-    fn give_back(&mut self, handler: usize, trial: OnTrial) {
-        let handler = HandlerIndex::try_from(handler).unwrap();
-        for (id, (attempt, (_, offset), era)) in trial.failed {
-            let running =
-                self.running.iter().flatten().any(|running| running.id == id) || self.ending_now.contains(&id);
-            let Some(reader) = self.readers.get_mut(&id.assignment).filter(|reader| reader.era == era) else {
-                continue;
-            };
-            if let Some(tries) = reader.tries.get_mut(&(offset, handler)) {
-                *tries = (*tries).min(attempt - u32::from(!running));
-            }
-        }
-    }
-
-    /// The model's own idea of who pays.
-    fn cost(&mut self, running: &Running, ending: &Ending) -> Cost {
-        let (now, handler) = (self.now, usize::from(running.handler));
-        let member = &mut self.members[handler];
-        let is_current = running.deployment == member.deployment;
-        let succeeded = matches!(ending, Ending::Ack | Ending::Skip);
-        if succeeded || matches!(ending, Ending::DeadLetter(_)) {
-            if is_current {
-                member.trial = None;
-            }
-            if is_current && succeeded {
-                if member.quarantined {
-                    self.turns.push_back((running.handler, false));
-                }
-                (member.quarantined, member.failed) = (false, 0);
-                member.events.clear();
-            }
-            return Cost::ATry;
-        }
-        if member.condemned == Some(running.deployment) {
-            return Cost::Nothing;
-        }
-        if !is_current {
-            return Cost::ATry;
-        }
-        let mut undecided = false;
-        if let (Some(trial), false) = (&mut member.trial, matches!(ending, Ending::Retry(_))) {
-            if now >= *trial.until.get_or_insert(now + crate::delivery::trial::LONGEST) {
-                member.trial = None;
-                return Cost::ATry;
-            }
-            trial.failed.entry(running.id).or_insert((running.attempt, running.place, running.era));
-            if trial.failed.len() == TRIAL as usize {
-                member.condemned = Some(running.deployment);
-                let trial = member.trial.take().unwrap();
-                self.give_back(handler, trial);
-                return Cost::Nothing;
-            }
-            undecided = true;
-        }
-        let Some((tries, events)) = QUARANTINE.get(handler) else {
-            return if undecided { Cost::ATryAtMost } else { Cost::ATry };
-        };
-        if member.quarantined {
-            return Cost::Nothing;
-        }
-        member.failed += 1;
-        if member.events.len() < *events as usize {
-            member.events.insert(running.id);
-        }
-        member.quarantined = member.failed >= *tries && member.events.len() == *events as usize;
-        if member.quarantined {
-            self.turns.push_back((running.handler, true));
-        }
-        match (member.quarantined, undecided) {
-            (true, _) => Cost::Nothing,
-            (false, true) => Cost::ATryAtMost,
-            (false, false) => Cost::ATry,
-        }
-    }
-
     fn not_run(&mut self, running: Running, fault: bool, out: &mut Vec<Command<Place>>) {
         let Running { handler, id, place, era, .. } = running;
         let known = self.readers.get_mut(&id.assignment).filter(|reader| reader.era == era);
@@ -745,43 +598,6 @@ impl World {
         }
         panic!("something never ends: {:?} are committed, {:?} run", self.committed, self.running);
     }
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let partition = || 0..PARTITIONS;
-    let record = (0u8..3, prop_oneof![1u64..10, 1u64..150], 0u64..3, any::<[bool; 3]>(), prop::bool::weighted(0.9))
-        .prop_map(|(gap, bytes, key, wanted, decodable)| Record { gap, bytes, key, wanted, decodable });
-    let ending = prop_oneof![
-        5 => Just(Ending::Ack),
-        1 => Just(Ending::Skip),
-        3 => Just(error()),
-        1 => Just(Ending::Retry(None)),
-        1 => (0u64..500).prop_map(|ms| Ending::Retry(Some(Duration::from_millis(ms)))),
-        1 => Just(Ending::DeadLetter("no".into())),
-        1 => Just(Ending::Fault { kind: FaultKind::Trap, message: String::new() }),
-    ];
-    let ran = prop_oneof![9 => Just(usize::MAX), 1 => 1..=MAX_BATCH];
-    prop_oneof![
-        60 => (partition(), record).prop_map(|(partition, record)| Step::Produce(partition, record)),
-        60 => partition().prop_map(Step::Read),
-        60 => (any::<usize>(), prop::collection::vec((ending, prop::bool::weighted(0.3)), 1..=MAX_BATCH), prop::bool::weighted(0.1), ran)
-            .prop_map(|(pick, endings, fault, ran)| Step::End { pick, endings, fault, ran }),
-        25 => (any::<usize>(), any::<bool>()).prop_map(|(pick, refuse)| Step::Settle { pick, refuse }),
-        25 => prop_oneof![0u64..200, Just(1000), Just(11_000)].prop_map(Step::Pass),
-        15 => partition().prop_map(Step::Assign),
-        4 => (any::<[bool; PARTITIONS]>(), any::<bool>())
-            .prop_map(|(partitions, lost)| Step::Revoke { partitions, lost }),
-        4 => (partition(), any::<usize>()).prop_map(|(partition, to)| Step::Reset { partition, to }),
-        4 => (0usize..3, any::<bool>()).prop_map(|(handler, on_trial)| Step::Deploy { handler, on_trial }),
-        2 => (0usize..3).prop_map(Step::Pause),
-        4 => (0usize..3).prop_map(Step::Resume),
-        1 => Just(Step::Crash),
-        1 => Just(Step::ShutDown),
-    ]
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec(step(), 1..250)
 }
 
 fn live(steps: Vec<Step>) {
